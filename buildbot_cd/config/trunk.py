@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is watched and who tests and pushes: the sections `trunk`, `git`, `gate` and `checks`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
+
+from buildbot_cd.config.section import Argv, Branch, Name, Names, Section, Text
+from buildbot_cd.config.units import Duration
+
+
+def _identity(text: str) -> str:
+    if re.fullmatch(r"[^<>]*[^<>\s][^<>]* <[^<>\s]+@[^<>\s]+>", text) is None:
+        raise ValueError('should be as git writes an author: "Deploy <deploy@example.org>"')
+    return text
+
+
+class Trunk(Section):
+    """The branch that is watched."""
+
+    repository: Name
+    """Where the git worker fetches from and pushes to; also the repository of the changes that count."""
+    branch: Branch = "main"
+    """The branch whose pushes are landings."""
+
+
+class Git(Section):
+    """The worker that builds candidates and pushes reverts."""
+
+    worker: Name
+    """The name of the worker that may push to trunk."""
+    author: Annotated[Text, AfterValidator(_identity)]
+    """Author and committer of candidates and reverts."""
+    python: Text = "python3"
+    """The Python (3.11 or newer, with this package) on that worker."""
+
+
+class ReversalLimits(Section):
+    """How often trunk may be reverted by itself before people are asked."""
+
+    per_hour: Annotated[StrictInt, Field(ge=0)] = 4
+    """Reverts in any hour; one more halts the gate."""
+    per_day: Annotated[StrictInt, Field(ge=0)] = 10
+    """Reverts in any 24 hours; one more halts the gate."""
+
+
+class Gate(Section):
+    """The test slot and the deploy slot of trunk."""
+
+    name: Annotated[Name, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")] = "trunk"
+    """The gate's name in messages, on pages and in addresses."""
+    mode: Literal["queued", "blocked"] = "queued"
+    """`queued` accepts every push and tests one after the other; `blocked` lets only the holder of the slot push."""
+    reverts: ReversalLimits = ReversalLimits()
+    """How many reverts are made without asking."""
+    shadow: StrictBool = False
+    """Decide and report, but push, block and deploy nothing."""
+
+
+class SuiteCheck(Section):
+    """The sharded test run."""
+
+    runner: Literal["pytest"]
+    """What collects and runs the tests."""
+    workers: Annotated[Names, Field(min_length=1)]
+    """The names of the workers that share the tests between them."""
+    budget: Duration = 720.0
+    """How long the run should take at most; what cannot fit is told, with the test that stands in the way."""
+    python: Text = "python3"
+    """The Python (3.11 or newer, with this package) on those workers."""
+    setup: Argv | None = None
+    """A command to run in the checkout before collection and before each shard's first test."""
+    map: StrictBool = False
+    """Record which functions each test calls, and let a change of a function add its tests."""
+
+
+class Check(Section):
+    """What a landing must pass: the sharded test run, or a builder of this master."""
+
+    tests: SuiteCheck | None = None
+    """The sharded test run."""
+    builder: Name | None = None
+    """The name of a builder of this master."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.tests is None) == (self.builder is None):
+            raise ValueError("should hold exactly one of 'tests' and 'builder'")
+        return self

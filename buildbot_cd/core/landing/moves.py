@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A move: one decided step of a gate, ready to be committed in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Landing, Slot, State
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the team configured for this gate; times in seconds.
+
+    ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them.
+    """
+
+    reverts_per_hour: int = 4
+    reverts_per_day: int = 10
+    infra_attempts: int = 3
+    backoff: float = 30.0
+    backoff_most: float = 600.0
+    checks: bool = True
+    deploys: bool = True
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewLanding:
+    """A push that was seen on trunk and is not recorded yet."""
+
+    base: str
+    head: str
+    engineer: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one transaction does: changed rows, slots, effects for the outbox, intents that are obsolete.
+
+    ``effects`` pairs each effect with the landing it belongs to (None: the gate's own). ``drop`` holds landing ids
+    whose unfinished intents stop to matter.
+    """
+
+    reason: str
+    actor: str = "gate"
+    landings: tuple[Landing, ...] = ()
+    gate: Gate | None = None
+    take: tuple[tuple[Slot, int], ...] = ()
+    free: tuple[tuple[Slot, int], ...] = ()
+    effects: tuple[tuple[int | None, Effect], ...] = ()
+    drop: tuple[int, ...] = ()
+    new: tuple[NewLanding, ...] = ()
+
+
+def key_of(landing: Landing, kind: EffectKind) -> str:
+    """The name of this landing's present effect of that kind; a new attempt has a new name."""
+    return f"{landing.gate}/{landing.id}/{kind}/{landing.attempt}.{landing.infra_attempts}"
+
+
+def effect_of(landing: Landing, kind: EffectKind, **payload: Any) -> tuple[int, Effect]:
+    """The landing's effect of that kind, paired with the landing's id as `Move.effects` wants it."""
+    return landing.id, Effect(kind, key_of(landing, kind), payload)
+
+
+def enter(landing: Landing, state: State, now: float, reason: str, **changes: Any) -> Landing:
+    """The landing as it stands after coming into ``state``; a wait that belonged to the old state ends."""
+    changes.setdefault("not_before", None)
+    return replace(landing, state=state, since=now, reason=reason, **changes)
+
+
+def notice(landing: Landing, what: str, **payload: Any) -> tuple[int, Effect]:
+    """A message about the landing; ``what`` names it, and it goes out once for each attempt."""
+    key = f"{landing.gate}/{landing.id}/notify/{what}/{landing.attempt}.{landing.infra_attempts}"
+    return landing.id, Effect(EffectKind.NOTIFY, key, {"what": what, **payload})

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The deploy slot's side: PASSED -> DEPLOYING -> LIVE, and the way back over ROLLING_BACK."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, notice
+from buildbot_cd.core.landing.reverting import another_reverts, begin_revert
+from buildbot_cd.core.landing.testing import halt
+from buildbot_cd.core.landing.values import BLOCKING, Effect, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+IN_TEST = frozenset({State.PREPARING, State.TESTING, State.CONFIRMING, State.INFRA_HOLD, State.PASSED})
+"""States whose candidate rests on ``tested``: they start anew when ``tested`` moves back."""
+
+
+def mark(gate: Gate, name: str, new: str | None, old: str | None) -> tuple[None, Effect]:
+    """Show a revision to the world as ``refs/cd/<name>``; the database stays the truth."""
+    key = f"{gate.name}/mark/{name}/{gate.epoch}/{new}"
+    return None, Effect(EffectKind.MARK, key, {"ref": f"refs/cd/{name}", "new": new, "old": old})
+
+
+def why_not_deploying(snapshot: Snapshot, landing: Landing) -> str:
+    """Why a passed landing does not enter deployment now; empty if it does."""
+    if snapshot.gate.mode in (Mode.CLOSED, Mode.HALTED):
+        return f"the gate is {snapshot.gate.mode}: {snapshot.gate.mode_reason}"
+    for one in snapshot.landings:
+        if one.state in BLOCKING and one.id != landing.id:
+            return f"landing {one.id} is {one.state.replace('_', ' ')}"
+    holder = snapshot.holder(Slot.DEPLOY)
+    return f"landing {holder.id} is still being deployed" if holder else ""
+
+
+def deploy(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> Move | None:
+    """Take the deploy slot and free the test slot in one step: the next engineer enters while this one deploys."""
+    held = landing.not_before is not None and now < landing.not_before
+    if held or why_not_deploying(snapshot, landing):
+        return None
+    gate = snapshot.gate
+    ahead = replace(gate, tested=landing.candidate)
+    free = ((Slot.TEST, landing.id),)
+    marked = mark(ahead, "tested", landing.candidate, gate.tested)
+    if not policy.deploys:
+        live = enter(landing, State.LIVE, now, "passed; deployment is not configured here")
+        ahead = replace(ahead, live=landing.candidate)
+        return Move("passed", landings=(live,), gate=ahead, free=free, effects=(marked,))
+    deploying = enter(landing, State.DEPLOYING, now, "its release goes to the fleet", infra_attempts=0)
+    ask = effect_of(deploying, EffectKind.ROLLOUT, candidate=landing.candidate, live=gate.live)
+    return Move(
+        "enters deployment",
+        landings=(deploying,),
+        gate=ahead,
+        take=((Slot.DEPLOY, landing.id),),
+        free=free,
+        effects=(ask, marked),
+    )
+
+
+def deployed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
+    """The rollout ended. ``result``: {verdict: live | regression | infra, failing: [...], reason}."""
+    verdict, reason = result.get("verdict"), str(result.get("reason") or "the rollout ended without a verdict")
+    if verdict == "live":
+        return _live(snapshot, landing, now, reason)
+    if verdict == "regression":
+        failing = tuple(str(one) for one in result.get("failing", ()))
+        return take_back(snapshot, landing, now, reason, failing)
+    if landing.infra_attempts >= policy.infra_attempts:
+        return halt(snapshot, landing, now, f"{reason}; tried {landing.infra_attempts + 1} times")
+    pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
+    again = replace(landing, infra_attempts=landing.infra_attempts + 1, reason=reason, not_before=now + pause)
+    ask = effect_of(again, EffectKind.ROLLOUT, candidate=landing.candidate, live=snapshot.gate.live, after=now + pause)
+    return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))
+
+
+def _live(snapshot: Snapshot, landing: Landing, now: float, reason: str) -> Move:
+    live = enter(landing, State.LIVE, now, reason)
+    gate = replace(snapshot.gate, live=landing.candidate)
+    return Move(
+        reason,
+        landings=(live,),
+        gate=gate,
+        free=((Slot.DEPLOY, landing.id),),
+        effects=(mark(gate, "live", landing.candidate, snapshot.gate.live), notice(live, "live")),
+    )
+
+
+def take_back(
+    snapshot: Snapshot, landing: Landing, now: float, reason: str, failing: tuple[str, ...], actor: str = "gate"
+) -> Move:
+    """Roll production back: ``tested`` returns to ``live``, and whoever tests on top of this landing starts anew."""
+    gate = snapshot.gate
+    back = replace(gate, tested=gate.live, epoch=gate.epoch + 1)
+    rolling = enter(landing, State.ROLLING_BACK, now, reason, failing=failing, infra_attempts=0, revert_kind="deploy")
+    waiting = [_again(one, landing, now) for one in snapshot.landings if one.state in IN_TEST]
+    holder = snapshot.slots.get(Slot.TEST)
+    free = [(Slot.TEST, one.id) for one in waiting if one.id == holder]
+    notices = [notice(one, "retest", cause=landing.id) for one in waiting]
+    ask = effect_of(rolling, EffectKind.ROLLBACK, candidate=landing.candidate, live=gate.live, reason=reason)
+    return Move(
+        reason,
+        actor=actor,
+        landings=(rolling, *waiting),
+        gate=back,
+        free=tuple(free),
+        effects=(ask, mark(back, "tested", back.tested, gate.tested), *notices),
+        drop=(landing.id, *(one.id for one in waiting)),
+    )
+
+
+def _again(landing: Landing, cause: Landing, now: float) -> Landing:
+    reason = f"retested without landing {cause.id}, which is being taken back"
+    return enter(
+        replace(landing, attempt=landing.attempt + 1, infra_attempts=0, candidate=None, failing=()),
+        State.QUEUED,
+        now,
+        reason,
+    )
+
+
+def rolled_back(
+    snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float
+) -> Move | None:
+    """Every host is back (then the commit is reverted), or some are not (then again, for as long as it takes)."""
+    if result.get("ok"):
+        if another_reverts(snapshot, landing):
+            return None
+        return begin_revert(snapshot, landing, "deploy", landing.failing, landing.reason, policy, now)
+    pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
+    again = replace(landing, infra_attempts=landing.infra_attempts + 1)
+    reason = str(result.get("reason") or "some hosts could not be rolled back")
+    payload = {"candidate": landing.candidate, "live": snapshot.gate.live, "after": now + pause, "reason": reason}
+    ask = effect_of(again, EffectKind.ROLLBACK, **payload)
+    return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))

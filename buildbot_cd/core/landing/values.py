@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The values that the gate's rules read and write. All frozen; times are seconds since the epoch (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class State(StrEnum):
+    """Where a landing stands; DESIGN's picture "the way of a commit" shows the edges."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    TESTING = "testing"
+    CONFIRMING = "confirming"
+    INFRA_HOLD = "infra_hold"
+    PASSED = "passed"
+    DEPLOYING = "deploying"
+    ROLLING_BACK = "rolling_back"
+    REVERTING = "reverting"
+    LIVE = "live"
+    REVERTED = "reverted"
+    BYPASSED = "bypassed"
+    HALTED = "halted"
+
+    @property
+    def terminal(self) -> bool:
+        """True if nothing happens to such a landing any more."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({State.LIVE, State.REVERTED, State.BYPASSED})
+"""States in which a landing has ended; HALTED is not among them: it waits for a person."""
+
+BLOCKING = frozenset({State.ROLLING_BACK, State.REVERTING, State.HALTED})
+"""While any landing is in one of these, nobody is admitted."""
+
+
+class Slot(StrEnum):
+    """The two places of a gate; each holds one landing at most."""
+
+    TEST = "test"
+    DEPLOY = "deploy"
+
+
+class Mode(StrEnum):
+    """OPEN admits everybody, CLOSED nobody (a freeze); DRAIN lets those inside finish; HALTED waits for a person."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    DRAIN = "drain"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One trunk's gate.
+
+    ``trunk`` is the newest trunk commit that was taken in, ``tested`` the base of the next candidate,
+    ``live`` the last revision watched to the end on the whole fleet; None until the first observation.
+    ``epoch`` grows when old results must not count any more. ``version`` is the compare-and-set number.
+    """
+
+    name: str
+    mode: Mode = Mode.OPEN
+    mode_reason: str = ""
+    mode_by: str = ""
+    mode_until: float | None = None
+    trunk: str | None = None
+    tested: str | None = None
+    live: str | None = None
+    epoch: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """One engineer's push ``base..head`` on its way to production.
+
+    ``since`` is when it came into ``state``; ``attempt`` counts candidates (a retest without blame starts a new one);
+    ``infra_attempts`` counts holds for reasons that are not the change; ``failing`` names the tests or metrics
+    that authorise a revert; ``cause`` is the landing whose failure took this one along.
+    """
+
+    id: int
+    gate: str
+    base: str
+    head: str
+    engineer: str
+    subject: str
+    state: State = State.QUEUED
+    since: float = 0.0
+    queued_at: float = 0.0
+    priority: int = 0
+    attempt: int = 1
+    infra_attempts: int = 0
+    not_before: float | None = None
+    candidate: str | None = None
+    failing: tuple[str, ...] = ()
+    cause: int | None = None
+    revert_kind: str = ""
+    revert: str | None = None
+    reason: str = ""
+    message: str = ""
+    version: int = 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sort key of the queue: higher priority first, then first come."""
+        return (-self.priority, self.id)
+
+
+class IntentState(StrEnum):
+    """PENDING: recorded with its transition; STARTED: begun at least once; DONE: has a result; DROPPED: obsolete."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class EffectKind(StrEnum):
+    """What the engine can be asked to do. Each is idempotent by its key.
+
+    BUILD is a part of a larger effect: one buildset, whose key is the effect's key, ``#`` and the part's name.
+    """
+
+    OBSERVE = "observe"
+    CANDIDATE = "candidate"
+    CHECKS = "checks"
+    CONFIRM = "confirm"
+    REVERT = "revert"
+    MARK = "mark"
+    ROLLOUT = "rollout"
+    ROLLBACK = "rollback"
+    NOTIFY = "notify"
+    BUILD = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing to do after the transition is committed. ``key`` names it for ever; ``payload`` is JSON."""
+
+    kind: EffectKind
+    key: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An effect as the outbox holds it: ``result`` is JSON once DONE, ``ref`` what was started, such as a buildset."""
+
+    key: str
+    gate: str
+    landing: int | None
+    kind: EffectKind
+    payload: Mapping[str, Any]
+    epoch: int
+    created_at: float
+    state: IntentState = IntentState.PENDING
+    started_at: float | None = None
+    ref: str | None = None
+    result: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One line of a landing's history; append only."""
+
+    landing: int
+    seq: int
+    before: State | None
+    after: State
+    at: float
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the rules need of one gate at one moment: a consistent read."""
+
+    gate: Gate
+    slots: Mapping[Slot, int]
+    landings: tuple[Landing, ...]
+    intents: Mapping[str, Intent]
+    reverts: tuple[float, ...] = ()
+
+    def landing(self, ident: int) -> Landing | None:
+        """The open landing with this id, or None."""
+        return next((one for one in self.landings if one.id == ident), None)
+
+    def holder(self, slot: Slot) -> Landing | None:
+        """Who holds the slot, or None."""
+        ident = self.slots.get(slot)
+        return None if ident is None else self.landing(ident)
