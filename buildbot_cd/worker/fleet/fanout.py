@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One verb on all hosts: so many at a time, progress every second, a stop when too many are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from buildbot_cd.worker.fleet.events import Events
+from buildbot_cd.worker.fleet.local import LocalTransport
+from buildbot_cd.worker.fleet.payload import Payload
+from buildbot_cd.worker.fleet.verbs import HostRun
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from buildbot_cd.worker.fleet.request import Request
+    from buildbot_cd.worker.fleet.transport import Transport
+
+PROGRESS_SECONDS = 1.0
+
+
+def open_transport(request: Request) -> Transport:
+    """The transport that the request names; asyncssh is imported only for ``ssh``."""
+    if request.transport == "local":
+        return LocalTransport(request.parallel)
+    from buildbot_cd.worker.fleet.ssh import SshTransport
+
+    return SshTransport(request.ssh, request.timeouts)
+
+
+async def fan_out(request: Request, out: IO[str]) -> int:
+    """Do the request and report on ``out``; the exit code, 0 if it worked on all hosts and 1 if not.
+
+    :raises FleetError: nothing was begun, because the payload or the transport cannot be used.
+    """
+    payload = Payload(request.payload) if request.verb == "stage" and request.payload else None
+    transport = open_transport(request)
+    events = Events(out, len(request.targets))
+    ticker = asyncio.create_task(_tick(events))
+    try:
+        await _all_hosts(request, HostRun(request, transport, events, payload), events)
+    finally:
+        ticker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticker
+        await transport.close()
+        if payload is not None:
+            payload.close()
+    events.progress()
+    return events.end()
+
+
+async def _all_hosts(request: Request, run: HostRun, events: Events) -> None:
+    waiting = iter(request.targets)
+
+    async def one_after_the_other() -> None:
+        for target in waiting:  # shared by all lanes: each takes the next host
+            if request.budget is not None and events.bad() > request.budget:
+                error = f"not begun: {events.bad()} hosts failed, more than the budget of {request.budget}"
+                events.host(target.name, "skipped", 0.0, error=error)
+            else:
+                await run.run(target)
+            events.done += 1
+
+    async with asyncio.TaskGroup() as lanes:
+        for _ in range(min(request.parallel, len(request.targets))):
+            lanes.create_task(one_after_the_other())
+
+
+async def _tick(events: Events) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        events.progress()
