@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mixtures of likelihood ratios, in log space: the e-values behind both kinds of metric.
+
+Sources: Robbins' method of mixtures; the one-sided normal mixture is in Howard, Ramdas, McAuliffe and Sekhon,
+Annals of Statistics 49 (2021); the conditional test of two Poisson streams in Lindon and Malek, NeurIPS 2022.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr, logsumexp, ndtri, stdtrit
+
+Vector = npt.NDArray[np.float64]
+
+GRID_SIZE = 40
+GRID: Vector = np.log(np.geomspace(1.02, 30.0, GRID_SIZE))
+"""Logs of the factors beyond the null ratio that are mixed with equal weights."""
+
+_SIGNIFICANCE = 0.01
+
+
+def log_mean_exp(values: Vector) -> float:
+    """Log of the mean of exp(values)."""
+    return float(logsumexp(values)) - math.log(len(values))
+
+
+def binomial_log_ratios(
+    steps: Vector, null: float, canary: float, both: float, offset_canary: float, offset_control: float
+) -> Vector:
+    """Log likelihood ratios of one interval for each rate ratio `null * exp(step)` against `null`.
+
+    Given `both` events in the two arms, the canaries' number is binomial with share rho A / (rho A + B), where A and B
+    are the offsets (expected events of the arms at rho = 1): the common intensity cancels.
+    """
+    alternative = null * np.exp(steps) * offset_canary + offset_control
+    change: Vector = np.asarray(np.log(alternative / (null * offset_canary + offset_control)), dtype=np.float64)
+    return canary * steps - both * change
+
+
+def poisson_log_ratios(steps: Vector, events: float, expected: float) -> Vector:
+    """Log likelihood ratios of a Poisson number for means `expected * exp(step)` against `expected`."""
+    return events * steps - expected * np.expm1(steps)
+
+
+def half_normal_log_e(excess: float, variance: float, prior: float) -> float:
+    """Log e-value of a sum `excess` whose mean is at most 0 under the null and whose variance is `variance`.
+
+    `prior` (> 0) is the variance at which the mixture is most sensitive; it must not depend on the watch itself.
+    """
+    total = variance + prior
+    return (
+        math.log(2)
+        + 0.5 * math.log(prior / total)
+        + excess * excess / (2 * total)
+        + float(log_ndtr(excess / math.sqrt(total)))
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def small_sample_inflation(degrees: int) -> float:
+    """Factor on a variance that was estimated with few degrees of freedom: (t quantile / normal quantile) squared.
+
+    Infinite without a degree of freedom: such an estimate says nothing.
+    """
+    if degrees < 1:
+        return math.inf
+    ratio = float(stdtrit(degrees, 1 - _SIGNIFICANCE)) / float(ndtri(1 - _SIGNIFICANCE))
+    return ratio * ratio

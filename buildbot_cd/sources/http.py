@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""GET with a limit on time and on size, over kept connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from treq.client import HTTPClient
+from twisted.internet import defer, error
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, ResponseFailed, ResponseNeverReceived
+from twisted.web.http import PotentialDataLoss
+
+from buildbot_cd.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHOWN = 300
+_LATE = (defer.TimeoutError, defer.CancelledError, error.TimeoutError)
+
+
+class Fetcher:
+    """Fetches pages; follows no redirect, since a page must not choose what the master reads next.
+
+    timeout: seconds for the whole answer. max_bytes: size of a body that is still read.
+    """
+
+    def __init__(self, reactor: Any, *, timeout: float, max_bytes: int) -> None:
+        self._reactor, self._timeout, self._max_bytes = reactor, timeout, max_bytes
+        self._pool = HTTPConnectionPool(reactor, persistent=True)  # type: ignore[no-untyped-call]
+        agent: Any = Agent(reactor, connectTimeout=timeout, pool=self._pool)  # type: ignore[no-untyped-call]
+        self._client = HTTPClient(agent)
+
+    async def get(self, url: str, params: Sequence[tuple[str, str]] = ()) -> tuple[int, bytes]:
+        """Status and body of `url`; SourceError with a reason for people when there is none in time."""
+        running = defer.Deferred.fromCoroutine(self._get(url, params))
+        running.addTimeout(self._timeout, self._reactor)
+        try:
+            return await running
+        except SourceError:
+            raise
+        except Exception as problem:
+            cause = _cause(problem)
+            if isinstance(cause, _LATE):
+                raise SourceError(f"no answer within {self._timeout:g} s from {url}") from problem
+            reason = printable(str(cause) or type(cause).__name__)
+            raise SourceError(f"{url} cannot be read: {reason}") from problem
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        await self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
+
+    async def _get(self, url: str, params: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+        response = await self._client.get(
+            url, params=list(params), headers=_HEADERS, allow_redirects=False, unbuffered=True
+        )
+        body = _LimitedBody(self._max_bytes)
+        response.deliverBody(body)
+        return cast("int", response.code), await body.done
+
+
+_HEADERS: dict[bytes | str, bytes | str] = {"Accept": "text/plain, application/json", "Accept-Encoding": "identity"}
+
+
+class _LimitedBody(Protocol):
+    """Gathers a body; gives up the connection when it grows too large or nobody waits for it any more."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.done: defer.Deferred[bytes] = defer.Deferred(lambda _: self._abandon())
+
+    def dataReceived(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= self._limit:
+            self._parts.append(data)
+        elif not self.done.called:
+            self.done.errback(SourceError(f"the answer is larger than {self._limit} bytes"))
+            self._abandon()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.done.called:
+            return
+        if isinstance(reason.value, ResponseDone | PotentialDataLoss):
+            self.done.callback(b"".join(self._parts))
+        else:
+            self.done.errback(reason)
+
+    def _abandon(self) -> None:
+        transport: Any = self.transport
+        if transport is not None:
+            getattr(transport, "abortConnection", transport.stopProducing)()
+
+
+def _cause(problem: BaseException) -> BaseException:
+    """What is behind Twisted's wrappers."""
+    while isinstance(problem, ResponseFailed | ResponseNeverReceived) and problem.reasons:
+        problem = problem.reasons[0].value
+    return problem
+
+
+def printable(text: str, limit: int = _SHOWN) -> str:
+    """Text from outside on one line, without control characters, cut to `limit` characters."""
+    line = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])
+    line = " ".join(line.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
