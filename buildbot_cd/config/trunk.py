@@ -25,6 +25,8 @@ class Trunk(Section):
     """Where the git worker fetches from and pushes to; also the repository of the changes that count."""
     branch: Branch = "main"
     """The branch whose pushes are landings."""
+    poll: Annotated[Duration, Field(gt=0)] = 60.0
+    """How often trunk is looked at when no change hook told of a push."""
 
 
 class Git(Section):

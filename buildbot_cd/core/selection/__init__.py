@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which tests a change needs, and why each: tags, path rules, requirements.
+
+docs/explanation/selection.md tells the rules.
+"""
+
+from buildbot_cd.core.selection.globs import GlobIndex, matches
+from buildbot_cd.core.selection.outcome import Choice, LeftOut, MissingTag, Selection, UnknownTag, UnknownTest
+from buildbot_cd.core.selection.requirements import requirements
+from buildbot_cd.core.selection.rules import with_rules
+from buildbot_cd.core.selection.select import select
+from buildbot_cd.core.selection.trailers import declared
+from buildbot_cd.core.selection.values import Change, Declared, PathRule, Test, TestRule
+
+__all__ = [
+    "Change",
+    "Choice",
+    "Declared",
+    "GlobIndex",
+    "LeftOut",
+    "MissingTag",
+    "PathRule",
+    "Selection",
+    "Test",
+    "TestRule",
+    "UnknownTag",
+    "UnknownTest",
+    "declared",
+    "matches",
+    "requirements",
+    "select",
+    "with_rules",
+]

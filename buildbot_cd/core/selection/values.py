@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a selection is made from: tests, rules, and the change. Paths are POSIX, relative to the repository's top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test that there is.
+
+    ``nid`` is its id, ``pytest:tests/test_cart.py::test_total``; a nid without ``::`` is a file as a whole.
+    ``requires`` names what must have passed before it, see `requirements`. Tests of one ``group`` run together.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest: not a class of tests
+
+    nid: str
+    path: str
+    tags: frozenset[str] = frozenset()
+    requires: tuple[str, ...] = ()
+    group: str | None = None
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """A change of a path that one of ``globs`` matches wants the tests with ``tags``, or every test."""
+
+    globs: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    run_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TestRule:
+    """What holds for all tests in the files that ``glob`` matches, beside what the tests say themselves."""
+
+    __test__: ClassVar[bool] = False
+
+    glob: str
+    tags: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be tested: changed ``files`` (both names of a moved one), commit ``messages``, tags given aside."""
+
+    files: tuple[str, ...]
+    messages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the trailers of a change ask for."""
+
+    tags: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    run_all: bool = False

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One move into one transaction, and the loop's single step: read, decide, write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from buildbot_cd.core.landing.control import thaw
+from buildbot_cd.core.landing.decide import decide
+from buildbot_cd.core.landing.ingest import observed
+from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, IntentState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from buildbot_cd.core.landing.moves import Move, Policy
+    from buildbot_cd.core.landing.values import Snapshot
+    from buildbot_cd.store.interface import Tx
+
+DROPPABLE = frozenset(
+    {EffectKind.CANDIDATE, EffectKind.CHECKS, EffectKind.CONFIRM, EffectKind.ROLLOUT, EffectKind.BUILD}
+)
+"""Effects that stop to matter when their landing goes another way; a revert, a mark or a message always goes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a transaction did: the move, and the intents it made obsolete (their builds may be stopped)."""
+
+    move: Move
+    dropped: tuple[Intent, ...] = ()
+
+
+def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
+    """Write the move. Raises StaleVersion or SlotTaken if somebody else was faster: then nothing is written."""
+    name, epoch = snapshot.gate.name, snapshot.gate.epoch
+    dropped = _drop(tx, move.drop, now)
+    for slot, landing in move.free:
+        tx.slots.free(name, slot, landing)
+    if move.gate is not None:
+        epoch = tx.gates.update(move.gate).epoch
+    for changed in move.landings:
+        tx.landings.update(changed, actor=move.actor, reason=changed.reason or move.reason, at=now)
+    for slot, landing in move.take:
+        tx.slots.take(name, slot, landing, now)
+    for new in move.new:
+        tx.landings.add(name, new.base, new.head, new.engineer, new.subject, new.message, now)
+    for owner, effect in move.effects:
+        tx.outbox.put(name, owner, effect, epoch, now)
+    return Applied(move, dropped)
+
+
+def _drop(tx: Tx, landings: tuple[int, ...], now: float) -> tuple[Intent, ...]:
+    gone = [
+        intent
+        for intent in (tx.outbox.of_landings(landings) if landings else ())
+        if intent.kind in DROPPABLE and intent.state in (IntentState.PENDING, IntentState.STARTED)
+    ]
+    for intent in gone:
+        tx.outbox.drop(intent.key, now)
+    return tuple(gone)
+
+
+def step(gate: str, policy: Policy, now: float) -> Callable[[Tx], Applied | None]:
+    """The reconciler's transaction: the one next move of the gate, or None if it has to wait."""
+
+    def run(tx: Tx) -> Applied | None:
+        snapshot = tx.snapshot(gate)
+        move = thaw(snapshot, now) or decide(snapshot, policy, now)
+        return None if move is None else apply(tx, snapshot, move, now)
+
+    return run
+
+
+def order(gate: str, rule: Callable[[Snapshot], Move | None], now: float) -> Callable[[Tx], Applied | None]:
+    """A person's order as a transaction; ``rule`` may raise ControlRefused, and then nothing happens."""
+
+    def run(tx: Tx) -> Applied | None:
+        snapshot = tx.snapshot(gate)
+        move = rule(snapshot)
+        return None if move is None else apply(tx, snapshot, move, now)
+
+    return run
+
+
+def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callable[[Tx], bool]:
+    """Record an effect's result; an observation of trunk is taken in by the same transaction.
+
+    False if the answer came too late (done already, dropped, or never asked): then it changes nothing.
+    """
+
+    def run(tx: Tx) -> bool:
+        intent = tx.outbox.get(key)
+        if intent is None or not tx.outbox.finish(key, result, now):
+            return False
+        if intent.kind is EffectKind.OBSERVE and "tip" in result:
+            snapshot = tx.snapshot(gate)
+            move = observed(snapshot.gate, result, _ours(tx, result))
+            if move is not None:
+                apply(tx, snapshot, move, now)
+        return True
+
+    return run
+
+
+def _ours(tx: Tx, result: Mapping[str, Any]) -> frozenset[str]:
+    """The observed commits that the gate pushed itself: the sha must be the one that the revert's answer recorded.
+
+    The trailer alone proves nothing, since anybody can write one.
+    """
+    ours = set()
+    for commit in result.get("commits", ()):
+        for key in (commit.get("trailers") or {}).get("CD-Reverts-Entry", ()):
+            intent = tx.outbox.get(str(key))
+            if intent is not None and (intent.result or {}).get("sha") == commit["sha"]:
+                ours.add(str(commit["sha"]))
+    return frozenset(ours)
+
+
+def ensure_gate(name: str) -> Callable[[Tx], Gate]:
+    """The gate's row, made at the first start."""
+
+    def run(tx: Tx) -> Gate:
+        return tx.gates.get(name) or tx.gates.create(Gate(name))
+
+    return run
+
+
+def ask_look(name: str, now: float, why: str) -> Callable[[Tx], bool]:
+    """Ask for a look at trunk, unless one is asked for already and not begun."""
+    from buildbot_cd.core.landing.values import Effect
+
+    def run(tx: Tx) -> bool:
+        waiting = [one for one in tx.outbox.unfinished(name) if one.kind is EffectKind.OBSERVE]
+        if any(one.state is IntentState.PENDING for one in waiting):
+            return False
+        gate = tx.gates.get(name)
+        key = f"{name}/observe/{now:.3f}"
+        effect = Effect(EffectKind.OBSERVE, key, {"why": why})
+        tx.outbox.put(name, None, effect, gate.epoch if gate else 0, now)
+        return True
+
+    return run

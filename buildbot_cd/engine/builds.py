@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Buildsets on the master: started once for each key, found again after a crash, read, cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from buildbot.process.results import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from buildbot.master import BuildMaster
+
+SCHEDULER = "cd"
+"""The name that Buildbot's pages show as what started our builds."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildsetState:
+    """A buildset as far as it got; ``results`` is Buildbot's number once complete."""
+
+    complete: bool
+    results: int | None
+
+    @property
+    def word(self) -> str:
+        """The result in Buildbot's own word, or ``running``."""
+        return "running" if self.results is None else str(Results[self.results])
+
+
+class Builds:
+    """The master's buildsets, seen from the engine."""
+
+    def __init__(self, master: BuildMaster) -> None:
+        self.master = master
+
+    @property
+    def _updates(self) -> Any:
+        """Buildbot fills this object at run time, so its methods have no types."""
+        return self.master.data.updates
+
+    async def start(
+        self,
+        builders: Sequence[str],
+        *,
+        key: str,
+        reason: str,
+        source: Mapping[str, str | None] | None = None,
+        properties: Mapping[str, Any] | None = None,
+        priority: int = 0,
+    ) -> int:
+        """Ask for one build on each of the builders; returns the buildset's id.
+
+        ``key`` becomes the buildset's ``external_idstring``, by which `find` knows it again.
+        """
+        ids = [await self._updates.findBuilderId(name) for name in builders]
+        wanted = {"cd_key": key, **(properties or {})}
+        stamp = {"branch": None, "revision": None, "repository": "", "project": "", "codebase": "", **(source or {})}
+        bsid, _ = await self._updates.addBuildset(
+            waited_for=False,
+            scheduler=SCHEDULER,
+            sourcestamps=[stamp],
+            reason=reason[:250],
+            properties={name: (value, "Continuous deployment") for name, value in wanted.items()},
+            builderids=ids,
+            external_idstring=key[:256],
+            priority=priority,
+        )
+        return int(bsid)
+
+    async def find(self, key: str, since: float) -> int | None:
+        """The buildset with this key that was asked for at ``since`` or later, or None.
+
+        Buildbot has no index on the key, but one on the time: what a crash can have left unrecorded is young.
+        """
+        table = self.master.db.model.buildsets
+
+        def thd(conn: sa.engine.Connection) -> int | None:
+            query = sa.select(table.c.id).where(
+                table.c.submitted_at >= int(since) - 1, table.c.external_idstring == key[:256]
+            )
+            row = conn.execute(query.order_by(table.c.id)).first()
+            return None if row is None else int(row[0])
+
+        pool: Any = self.master.db.pool
+        found: int | None = await pool.do(thd)
+        return found
+
+    async def state(self, bsid: int) -> BuildsetState:
+        """How far the buildset is. One that is not known any more counts as complete without a result."""
+        found = await self.master.db.buildsets.getBuildset(bsid)
+        if found is None:
+            return BuildsetState(complete=True, results=None)
+        return BuildsetState(bool(found.complete), found.results if found.complete else None)
+
+    async def cancel(self, bsid: int, reason: str) -> None:
+        """Stop the buildset's builds, and take back its requests that no worker has begun."""
+        requests = await self.master.db.buildrequests.getBuildRequests(bsid=bsid, complete=False)
+        for request in requests:
+            path = ("buildrequests", str(request.buildrequestid))
+            await self.master.data.control("cancel", {"reason": reason}, path)

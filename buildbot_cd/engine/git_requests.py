@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the git program on the git worker is asked, effect by effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.core.landing.values import EffectKind
+
+if TYPE_CHECKING:
+    from buildbot_cd.core.landing.values import Gate, Intent, Landing
+
+WHY = {
+    "test": "The checks failed on this change, and pass without it.",
+    "deploy": "It was rolled back in production.",
+    "dependent": "It builds on a change that was taken back.",
+    "withdraw": "It was withdrawn.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """Whose name the gate's commits carry, and where trunk is."""
+
+    url: str
+    branch: str
+    author: str
+    pages: str
+
+
+def request(intent: Intent, gate: Gate, landing: Landing | None, settings: GitSettings) -> dict[str, Any]:
+    """The JSON that the program reads, for an effect of kind OBSERVE, CANDIDATE, REVERT or MARK."""
+    common = {"mirror": f"{gate.name}.git", "url": settings.url, "branch": settings.branch}
+    if intent.kind is EffectKind.OBSERVE:
+        return {"verb": "observe", "since": gate.trunk, **common}
+    if intent.kind is EffectKind.MARK:
+        return {"verb": "mark", **common, **_pick(intent, "ref", "new", "old")}
+    assert landing is not None
+    if intent.kind is EffectKind.CANDIDATE:
+        return {
+            "verb": "candidate",
+            **common,
+            **_pick(intent, "onto", "base", "head"),
+            "id": landing.id,
+            "attempt": landing.attempt,
+            "when": int(intent.created_at),
+            "author": settings.author,
+            "message": landing.message or landing.subject,
+        }
+    return {"verb": "revert", **common, **_revert(intent, landing, settings)}
+
+
+def _revert(intent: Intent, landing: Landing, settings: GitSettings) -> dict[str, Any]:
+    failing = [str(one) for one in intent.payload["failing"]]
+    because = str(intent.payload["because"])
+    page = f"{settings.pages}#/cd/landings/{landing.id}"
+    return {
+        **_pick(intent, "tested", "known_tip", "bad", "survivors", "when", "shadow", "subject"),
+        "key": intent.key,
+        "author": settings.author,
+        "max_cascade": 3,
+        "reason": str(intent.payload["reason"]),
+        "body": "\n".join(
+            [
+                f"This reverts landing {landing.id}, {landing.base[:12]}..{landing.head[:12]}. {WHY.get(because, '')}",
+                f"Reason: {intent.payload['reason']}",
+                *([f"Failing: {', '.join(failing[:10])}"] if failing else []),
+                f"Page: {page}",
+                "",
+                (
+                    "Nothing is lost. To bring the work back: git fetch && git cherry-pick "
+                    f"{landing.base[:12]}..{landing.head[:12]}, then mend it, try it with `buildbot try`, and push."
+                ),
+            ]
+        ),
+        "trailers": [
+            ["CD-Auto-Revert", because],
+            ["CD-Candidate", str(intent.payload.get("candidate") or landing.head)],
+            ["CD-Epoch", str(intent.epoch)],
+        ],
+    }
+
+
+def _pick(intent: Intent, *names: str) -> dict[str, Any]:
+    return {name: intent.payload[name] for name in names if name in intent.payload}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Effects from the outbox: begun after the commit, at least once, each harmless when begun twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twisted.python import log
+
+from buildbot_cd.core.landing.values import EffectKind, Intent, IntentState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from buildbot_cd.engine.builds import Builds
+    from buildbot_cd.engine.checks import Checks
+    from buildbot_cd.store.interface import Store
+
+BUILDER_OF = {
+    EffectKind.OBSERVE: "cd-git",
+    EffectKind.CANDIDATE: "cd-git",
+    EffectKind.REVERT: "cd-git",
+    EffectKind.MARK: "cd-git",
+    EffectKind.ROLLOUT: "cd-deploy",
+    EffectKind.ROLLBACK: "cd-rollback",
+}
+"""Which of our builders does an effect that is one build."""
+
+GATE_PRIORITY = 100
+"""Priority of the gate's build requests: before everything that has not asked for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """Where the gate's commits come from."""
+
+    repository: str
+    branch: str
+
+
+class Performer:
+    """Begins what is pending, looks after what was begun. Raises nothing: what fails is logged and tried again."""
+
+    def __init__(
+        self,
+        store: Store,
+        builds: Builds,
+        checks: Checks,
+        trunk: Trunk,
+        notify: Callable[[Intent], Awaitable[None]],
+        answer: Callable[[str, Mapping[str, Any]], Awaitable[bool]],
+    ) -> None:
+        self.store, self.builds, self.checks, self.trunk = store, builds, checks, trunk
+        self.notify, self.answer = notify, answer
+
+    async def perform(self, gate: str, now: float, complete: frozenset[int], *, full: bool) -> bool:
+        """Go over the gate's unfinished effects. ``complete``: buildsets that are known to have ended.
+
+        ``full`` asks for every begun buildset, which finds what an event did not tell. True if anything was answered.
+        """
+        progressed = False
+        for intent in await self.store.transact(lambda tx: tx.outbox.unfinished(gate)):
+            try:
+                progressed |= await self._one(intent, now, complete, full=full)
+            except Exception:  # noqa: BLE001 - one effect must not stop the others; it stays in the outbox
+                log.err(None, f"buildbot_cd: {intent.key} failed and will be tried again")
+        return progressed
+
+    async def _one(self, intent: Intent, now: float, complete: frozenset[int], *, full: bool) -> bool:
+        if intent.state is IntentState.PENDING and float(intent.payload.get("after") or 0) > now:
+            return False
+        if intent.kind is EffectKind.NOTIFY:
+            await self.notify(intent)
+            return await self.answer(intent.key, {})
+        if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM):
+            return await self.checks.advance(intent, now)
+        if intent.state is IntentState.PENDING:
+            await self.store.transact(lambda tx: tx.outbox.start(intent.key, now, None))
+            await self._begin(intent)
+            return False
+        return await self._look_after(intent, complete, full=full)
+
+    async def _begin(self, intent: Intent) -> None:
+        bsid = await self.builds.start(
+            [self._builder(intent)],
+            key=intent.key,
+            reason=str(intent.payload.get("why") or intent.payload.get("reason") or intent.key),
+            source=self._source(intent),
+            properties={"cd_epoch": intent.epoch, **dict(intent.payload.get("properties", {}))},
+            priority=GATE_PRIORITY,
+        )
+        await self.store.transact(lambda tx: tx.outbox.set_ref(intent.key, str(bsid)))
+
+    async def _look_after(self, intent: Intent, complete: frozenset[int], *, full: bool) -> bool:
+        if intent.ref is None:
+            found = await self.builds.find(intent.key, intent.started_at or 0)
+            if found is None:
+                await self._begin(intent)
+            else:
+                await self.store.transact(lambda tx: tx.outbox.set_ref(intent.key, str(found)))
+            return False
+        bsid = int(intent.ref)
+        if not full and bsid not in complete:
+            return False
+        state = await self.builds.state(bsid)
+        return state.complete and await self.answer(intent.key, _without_answer(intent, state.word, state.results))
+
+    def _builder(self, intent: Intent) -> str:
+        return str(intent.payload["builder"]) if intent.kind is EffectKind.BUILD else BUILDER_OF[intent.kind]
+
+    def _source(self, intent: Intent) -> dict[str, str | None]:
+        revision = intent.payload.get("revision") or intent.payload.get("candidate")
+        branch = intent.payload.get("branch") or self.trunk.branch
+        if intent.kind in (EffectKind.OBSERVE, EffectKind.CANDIDATE, EffectKind.REVERT, EffectKind.MARK):
+            return {"repository": self.trunk.repository, "branch": self.trunk.branch, "revision": None}
+        return {"repository": self.trunk.repository, "branch": branch, "revision": revision}
+
+
+def _without_answer(intent: Intent, word: str, results: int | None) -> dict[str, Any]:
+    """What an ended buildset means when its steps gave no answer: never a verdict against a change."""
+    if intent.kind is EffectKind.BUILD:
+        return {"results": results}
+    reason = f"its build ended with {word} and gave no answer"
+    return {"error": reason, "verdict": "infra", "reason": reason, "ok": False}

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The record of a rollout: opened once for each effect, corrected by what hosts say, never by hope."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import threads
+
+from buildbot_cd.config.inventory import parse_hosts
+from buildbot_cd.core.rollout.hosts import Host
+from buildbot_cd.core.rollout.records import HostRecord, Observation, Phase, after_event, observe
+from buildbot_cd.core.rollout.stages import Stage, plan
+from buildbot_cd.errors import FleetError
+from buildbot_cd.store.rows import HostRow, RolloutState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from buildbot_cd.config.fleet import Inventory, RolloutStage
+    from buildbot_cd.config.master import MasterConfig
+    from buildbot_cd.core.immune.values import Verdict
+    from buildbot_cd.core.landing.values import Intent, Landing
+    from buildbot_cd.store.interface import Store, Tx
+    from buildbot_cd.store.rows import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A stage of a rollout as it was planned: ``watch`` in seconds, ``budget`` in hosts."""
+
+    name: str
+    hosts: tuple[str, ...]
+    watch: float
+    budget: int
+
+
+class Rollouts:
+    """Opens and keeps the records of rollouts; ``folder`` is cd.yaml's."""
+
+    def __init__(self, store: Store, config: MasterConfig, folder: Path) -> None:
+        self.store, self.config, self.folder = store, config, folder
+
+    async def open(self, intent: Intent, landing: Landing, now: float) -> Rollout:
+        """The rollout of this effect; made, with its canaries drawn and its hosts recorded, at the first call."""
+        known = await self.store.transact(lambda tx: tx.rollouts.by_key(intent.key))
+        if known is not None:
+            return known
+        assert self.config.fleet is not None
+        hosts = await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
+        release = f"r{landing.id}-{str(landing.candidate)[:12]}"
+        seed = landing.id * 1000 + landing.attempt
+        stages = plan(hosts, stages_of(self.config.rollout, len(hosts)), seed)
+        told = {
+            "hosts": [{"name": one.name, "address": one.address, "role": one.role} for one in hosts],
+            "stages": [
+                {"name": s.name, "hosts": [h.name for h in s.hosts], "watch": s.watch, "budget": s.budget}
+                for s in stages
+            ],
+        }
+
+        def make(tx: Tx) -> Rollout:
+            past = tx.rollouts.for_landing(landing.id)
+            earlier = {row.host: row for old in past for row in tx.rollouts.hosts(old.id)}
+            made = tx.rollouts.create(
+                intent.key, landing.gate, landing.id, release, str(landing.candidate), seed, told, now
+            )
+            stage_of = {host.name: stage.name for stage in stages for host in stage.hosts}
+            rows = [_first_row(made, one, stage_of[one.name], earlier.get(one.name), now) for one in hosts]
+            tx.rollouts.put_hosts(made.id, rows)
+            return made
+
+        return await self.store.transact(make)
+
+    async def of_landing(self, landing: int) -> Rollout | None:
+        """The landing's newest rollout."""
+        found = await self.store.transact(lambda tx: tx.rollouts.for_landing(landing))
+        return found[-1] if found else None
+
+    async def touched(self, landing: int) -> frozenset[str]:
+        """The hosts that were ever told to switch to the landing's release."""
+
+        def read(tx: Tx) -> frozenset[str]:
+            rollouts = tx.rollouts.for_landing(landing)
+            rows = [(one, row) for one in rollouts for row in tx.rollouts.hosts(one.id)]
+            return frozenset(row.host for one, row in rows if row.desired == one.release)
+
+        return await self.store.transact(read)
+
+    async def hosts(self, rollout: Rollout) -> dict[str, HostRow]:
+        """The rollout's hosts as recorded."""
+        rows = await self.store.transact(lambda tx: tx.rollouts.hosts(rollout.id))
+        return {row.host: row for row in rows}
+
+    async def note(self, rollout: Rollout, changed: Iterable[HostRow]) -> None:
+        """Write what was learnt of hosts."""
+        rows = list(changed)
+        await self.store.transact(lambda tx: tx.rollouts.put_hosts(rollout.id, rows))
+
+    async def judged(self, rollout: Rollout, stage: str, verdict: Verdict, now: float) -> None:
+        """Keep what the immune system decided, with what it decided on."""
+        told = verdict.to_json()
+        await self.store.transact(
+            lambda tx: tx.verdicts.add(rollout.id, stage, now, str(verdict.kind), verdict.reason, told)
+        )
+
+    async def move(self, rollout: Rollout, **changes: Any) -> Rollout:
+        """Write the rollout's own row."""
+
+        def write(tx: Tx) -> Rollout:
+            current = tx.rollouts.get(rollout.id) or rollout
+            return tx.rollouts.update(replace(current, **changes))
+
+        return await self.store.transact(write)
+
+
+def stages_in(rollout: Rollout) -> tuple[PlannedStage, ...]:
+    """The stages as they were planned when the rollout was opened."""
+    return tuple(
+        PlannedStage(str(one["name"]), tuple(one["hosts"]), float(one["watch"]), int(one["budget"]))
+        for one in rollout.plan["stages"]
+    )
+
+
+def hosts_in(rollout: Rollout) -> list[dict[str, str]]:
+    """The hosts as the fan-out program takes them: name, address, role."""
+    return [dict(one) for one in rollout.plan["hosts"]]
+
+
+def stages_of(stages: Sequence[RolloutStage], fleet: int) -> list[Stage]:
+    """cd.yaml says how many hosts carry the release after a stage; the plan wants what the stage adds."""
+    made, before = [], 0
+    for one in stages:
+        total = one.hosts.at_least(fleet)
+        adds: int | str = "all" if one.hosts.everything else total - before
+        size = fleet - before if one.hosts.everything else total - before
+        if adds == 0 or size <= 0:
+            continue
+        made.append(Stage(one.stage, adds, one.watch, one.budget.at_most(size)))
+        before = total
+    return made
+
+
+def read_hosts(inventory: Inventory, folder: Path) -> tuple[Host, ...]:
+    """The fleet now. Raises FleetError with the command's own words, ConfigError if its list cannot be used."""
+    if inventory.inline is not None:
+        found = inventory.inline
+    elif inventory.file is not None:
+        path = folder / inventory.file
+        found = parse_hosts(path.read_text("utf-8"), str(path))
+    else:
+        argv = list(inventory.command or ())
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise FleetError(f"fleet.hosts.command {argv} ended with {done.returncode}: {done.stderr.strip()[:500]}")
+        found = parse_hosts(done.stdout, f"output of {argv[0]}")
+    return tuple(Host(one.name, one.address, one.role) for one in found)
+
+
+def _first_row(rollout: Rollout, host: Host, stage: str, earlier: HostRow | None, now: float) -> HostRow:
+    """A host before anything happened; what it carried before an interrupted try stays where a rollback goes."""
+    return HostRow(
+        rollout=rollout.id,
+        host=host.name,
+        role=host.role,
+        stage=stage,
+        desired=None,
+        previous=earlier.previous if earlier is not None else None,
+        at=now,
+    )
+
+
+def observed(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
+    """The row after a probe's answer."""
+    seen = Observation(
+        current=event.get("release"),
+        staged=frozenset(event.get("releases") or ()),
+        reachable=event.get("phase") == "status",
+        error=str(event.get("error") or ""),
+    )
+    return _with(row, observe(_record(row), seen), now)
+
+
+def reported(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
+    """The row after the fan-out program's event."""
+    phase = Phase(str(event["phase"])) if event["phase"] in set(Phase) else Phase(row.phase)
+    record = after_event(_record(row), phase, event.get("release"), str(event.get("error") or ""))
+    return _with(row, record, now)
+
+
+def _record(row: HostRow) -> HostRecord:
+    return HostRecord(row.desired, row.observed, row.previous, Phase(row.phase), row.error)
+
+
+def _with(row: HostRow, record: HostRecord, now: float) -> HostRow:
+    return replace(
+        row,
+        observed=record.observed,
+        previous=record.previous,
+        phase=str(record.phase),
+        error=record.error[:1000],
+        at=now,
+    )
+
+
+ENDED = frozenset({RolloutState.DONE, RolloutState.ROLLED_BACK, RolloutState.FAILED})
+"""States in which a rollout does nothing any more."""

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The engine as a service of the master: it wakes on events and on a timer, and reconciles until nothing is left.
+
+Any number of masters may run it on one database: each step is a compare-and-set, so the slower one just looks again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from buildbot.util.service import BuildbotService
+from twisted.internet import defer, task
+
+from buildbot_cd.core.landing.values import IntentState
+from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, step
+from buildbot_cd.engine.builds import Builds
+from buildbot_cd.engine.checks import Checks
+from buildbot_cd.engine.events import Events
+from buildbot_cd.engine.logs import logged
+from buildbot_cd.engine.perform import Performer, Trunk
+from buildbot_cd.engine.rollouts import Rollouts
+from buildbot_cd.engine.settings import plan_of, policy_of
+from buildbot_cd.engine.testruns import TestRuns
+from buildbot_cd.errors import ControlRefused, StaleVersion
+from buildbot_cd.store.errors import SlotTaken
+from buildbot_cd.store.sql import SqlStore
+from buildbot_cd.store.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from buildbot_cd.config.master import MasterConfig
+    from buildbot_cd.core.landing.moves import Move
+    from buildbot_cd.core.landing.values import Gate, Intent, Landing, Snapshot
+    from buildbot_cd.engine.apply import Applied
+    from buildbot_cd.store.interface import Store, Tx
+
+TICK = 5.0
+"""Seconds between looks without an event: what an event did not tell is found then."""
+
+NAME = "cd-engine"
+
+
+class Engine(BuildbotService):
+    """The engine of the gate that ``config`` describes; ``folder`` is cd.yaml's, where its commands run."""
+
+    name: str | None = NAME
+    compare_attrs: ClassVar[Sequence[str]] = ("config", "folder")
+
+    store: Store
+    events: Events
+    tests: TestRuns
+    rollouts: Rollouts
+
+    def checkConfig(self, config: MasterConfig, folder: Path) -> None:
+        """Buildbot's check of the configuration; cd.yaml was checked when it was read."""
+
+    def reconfigService(self, config: MasterConfig, folder: Path) -> defer.Deferred[None]:  # type: ignore[override]
+        """Buildbot's start and change of the configuration."""
+        self.config, self.folder = config, folder
+        self.gate = config.gate.name if config.gate is not None else ""
+        if self.running:
+            self._assemble()
+        return defer.succeed(None)
+
+    # -- life
+
+    def startService(self) -> defer.Deferred[None]:  # noqa: D102 - Buildbot's own
+        return defer.ensureDeferred(self._start())
+
+    async def _start(self) -> None:
+        await defer.maybeDeferred(super().startService)
+        self.notifiers: list[Callable[[Intent], Awaitable[None]]] = []
+        self._complete: set[int] = set()
+        self._waiters: list[defer.Deferred[None]] = []
+        self._awake = False
+        self._full = True
+        self._working: defer.Deferred[None] | None = None
+        await self.master.db.pool.do(upgrade)
+        self.store = SqlStore(self.master.db.pool)
+        await self.store.transact(ensure_gate(self.gate))
+        self._assemble()
+        self._consumer = await self.master.mq.startConsuming(self._buildset_complete, ("buildsets", None, "complete"))
+        self._timers = [task.LoopingCall(self._tick), task.LoopingCall(self.look, "regular look")]
+        for timer, seconds in zip(self._timers, (TICK, self.config.trunk.poll), strict=True):
+            timer.clock = self.master.reactor
+            timer.start(seconds, now=True).addErrback(logged("buildbot_cd: a timer stopped"))
+
+    def stopService(self) -> defer.Deferred[None]:  # noqa: D102 - Buildbot's own
+        return defer.ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        for timer in self._timers:
+            if timer.running:
+                timer.stop()
+        self._consumer.stopConsuming()
+        self._awake = False
+        if self._working is not None:
+            await self._working
+        self._release_waiters()
+        await defer.maybeDeferred(super().stopService)
+
+    def _assemble(self) -> None:
+        self.policy, plan = policy_of(self.config), plan_of(self.config)
+        trunk = Trunk(self.config.trunk.repository, self.config.trunk.branch)
+        self.builds, self.events = Builds(self.master), Events(self.master)
+        checks = Checks(self.store, plan, self._answered)
+        self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self.wake)
+        self.rollouts = Rollouts(self.store, self.config, self.folder)
+        self._performer = Performer(self.store, self.builds, checks, trunk, self._notify, self._answered)
+
+    def now(self) -> float:
+        """The master's clock, in seconds since the epoch."""
+        return float(self.master.reactor.seconds())
+
+    # -- waking
+
+    def _tick(self) -> None:
+        self._full = True
+        self.wake()
+
+    def _buildset_complete(self, _key: Any, message: Mapping[str, Any]) -> None:
+        self._complete.add(int(message["bsid"]))
+        self.wake()
+
+    def look(self, why: str) -> defer.Deferred[Any]:
+        """Ask for a look at trunk; a change event calls this."""
+
+        async def ask() -> None:
+            if await self.store.transact(ask_look(self.gate, self.now(), why)):
+                self.wake()
+
+        return defer.ensureDeferred(ask()).addErrback(logged("buildbot_cd: trunk could not be asked for"))
+
+    def wake(self) -> None:
+        """Reconcile soon. Safe to call at any time, any number of times."""
+        self._awake = True
+        if self._working is None and self.running:
+            self._working = defer.ensureDeferred(self._work())
+            self._working.addErrback(logged("buildbot_cd: the reconciler stumbled; it goes on at the next event"))
+            self._working.addBoth(self._rest)
+
+    def _rest(self, _result: object) -> None:
+        self._working = None
+
+    async def _work(self) -> None:
+        while self._awake and self.running:
+            self._awake = False
+            complete, self._complete = frozenset(self._complete), set()
+            full, self._full = self._full, False
+            await self._decide()
+            if await self._performer.perform(self.gate, self.now(), complete, full=full):
+                self._awake = True
+            self._release_waiters()
+
+    async def _decide(self) -> None:
+        while True:
+            try:
+                applied = await self.store.transact(step(self.gate, self.policy, self.now()))
+            except (StaleVersion, SlotTaken):
+                continue  # another master moved first: look again
+            if applied is None:
+                return
+            await self._after(applied)
+
+    async def _after(self, applied: Applied) -> None:
+        self.events.moved(self.gate, applied.move)
+        for intent in applied.dropped:
+            if intent.state is IntentState.STARTED and intent.ref is not None:
+                await self.builds.cancel(int(intent.ref), applied.move.reason)
+
+    # -- what others call
+
+    async def _answered(self, key: str, result: Mapping[str, Any]) -> bool:
+        return await self.store.transact(answer(self.gate, key, result, self.now()))
+
+    async def report(self, key: str, result: Mapping[str, Any]) -> bool:
+        """A step's answer for the effect ``key``; False if it came too late and changes nothing."""
+        counted = await self._answered(key, result)
+        self.wake()
+        return counted
+
+    async def intent(self, key: str) -> Intent | None:
+        """The effect that a build works for, or None if it is over: then the build must not act."""
+        found = await self.store.transact(lambda tx: tx.outbox.get(key))
+        return found if found is not None and found.state in (IntentState.PENDING, IntentState.STARTED) else None
+
+    async def rows(self, intent: Intent) -> tuple[Gate, Landing | None]:
+        """The gate, and the landing that the effect belongs to."""
+
+        def read(tx: Tx) -> tuple[Gate, Landing | None]:
+            gate = tx.gates.get(intent.gate)
+            assert gate is not None
+            return gate, None if intent.landing is None else tx.landings.get(intent.landing)
+
+        return await self.store.transact(read)
+
+    async def order(self, rule: Callable[[Snapshot], Move | None]) -> None:
+        """Carry out a person's order; raises ControlRefused with the reason if the rules do not allow it."""
+        for _ in range(10):
+            try:
+                applied = await self.store.transact(order(self.gate, rule, self.now()))
+            except (StaleVersion, SlotTaken):
+                continue
+            if applied is not None:
+                await self._after(applied)
+            self.wake()
+            return
+        raise ControlRefused("the gate is moving too fast for this order: look again and repeat it")
+
+    def pause(self, seconds: float) -> defer.Deferred[None]:
+        """Fires at the next change of anything in the gate, or after so many seconds."""
+        waiter: defer.Deferred[None] = defer.Deferred()
+        self._waiters.append(waiter)
+        timeout = self.master.reactor.callLater(seconds, self._wake_waiter, waiter)
+
+        def done(result: None) -> None:
+            if timeout.active():
+                timeout.cancel()
+            return result
+
+        return waiter.addCallback(done)
+
+    def _wake_waiter(self, waiter: defer.Deferred[None]) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+            waiter.callback(None)
+
+    def _release_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    async def _notify(self, intent: Intent) -> None:
+        self.events.notice(intent)
+        for notifier in self.notifiers:
+            await notifier(intent)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The builders that a cd.yaml asks for, made of stock parts and our steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.config import BuilderConfig
+from buildbot.process.factory import BuildFactory
+from buildbot.steps.shell import ShellCommand
+from buildbot.steps.source.git import Git
+
+from buildbot_cd.plugins.steps.finish_rollout import FinishRollout
+from buildbot_cd.plugins.steps.git_effect import GitEffect
+from buildbot_cd.plugins.steps.immune_system import ImmuneSystem
+from buildbot_cd.plugins.steps.roll_back import RollBack
+from buildbot_cd.plugins.steps.run_tests import RunTests
+from buildbot_cd.plugins.steps.select_tests import SelectTests
+from buildbot_cd.plugins.steps.stage_release import StageRelease
+from buildbot_cd.plugins.steps.switch_hosts import SwitchHosts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from buildbot_cd.config.master import MasterConfig
+
+TAG = "cd"
+"""The tag of all our builders on Buildbot's pages."""
+
+
+def builders_for(config: MasterConfig) -> list[BuilderConfig]:
+    """All builders that this configuration needs."""
+    made: list[BuilderConfig] = []
+    if config.git is not None:
+        step = GitEffect(config.git.python, config.trunk.repository, config.trunk.branch, config.git.author)
+        made.append(_builder("cd-git", [config.git.worker], [step], "looks at trunk, builds candidates, reverts"))
+    suite = config.suite.tests if config.suite is not None else None
+    if suite is not None:
+        checkout = [_checkout(config), *_setup(suite.setup)]
+        select = SelectTests(python=suite.python)
+        run = RunTests(python=suite.python)
+        made += [
+            _builder("cd-plan", suite.workers, [_checkout(config), select], "selects the tests of a candidate"),
+            _builder("cd-test", suite.workers, [*checkout, run], "a shard: claims tests until none are left", avoid),
+            _builder("cd-try", suite.workers, [*checkout, select, run], "tries a patch from a sandbox"),
+        ]
+    return made + _deploying(config)
+
+
+def _deploying(config: MasterConfig) -> list[BuilderConfig]:
+    if config.release is None or config.fleet is None or not config.rollout:
+        return []
+    release, fleet = config.release, config.fleet
+    common: dict[str, Any] = {"fleet": fleet, "python": release.python}
+    steps: list[Any] = [_checkout(config)]
+    if release.build:
+        steps.append(ShellCommand(command=list(release.build), name="build release", haltOnFailure=True))
+    steps.append(StageRelease(path=release.path, immune=config.immune, **common))
+    for stage in config.rollout:
+        steps.append(SwitchHosts(stage=stage.stage, **common))
+        if config.immune is not None and stage.watch:
+            steps.append(ImmuneSystem(stage=stage.stage, immune=config.immune, **common))
+    steps.append(FinishRollout(**common))
+    worker = [release.worker]
+    return [
+        _builder("cd-deploy", worker, steps, "takes a release to the fleet, stage by stage"),
+        _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back"),
+    ]
+
+
+def _builder(
+    name: str, workers: Sequence[str], steps: Sequence[Any], description: str, next_worker: Any = None
+) -> BuilderConfig:
+    factory = BuildFactory(list(steps))
+    return BuilderConfig(
+        name=name,
+        workernames=list(workers),
+        factory=factory,
+        description=description,
+        tags=[TAG],
+        collapseRequests=False,
+        nextWorker=next_worker,
+    )
+
+
+def _checkout(config: MasterConfig) -> Git:
+    return Git(
+        repourl=config.trunk.repository,
+        branch=config.trunk.branch,
+        mode="full",
+        method="clean",
+        haltOnFailure=True,
+        name="checkout",
+    )
+
+
+def _setup(argv: Sequence[str] | None) -> list[ShellCommand]:
+    return [ShellCommand(command=list(argv), name="setup", haltOnFailure=True)] if argv else []
+
+
+def avoid(builder: Any, workers: Sequence[Any], request: Any) -> Any:
+    """Not the worker on which a test failed: ``cd_avoid`` names it. None lets the request wait for another one.
+
+    A pool of one has no other: there the same worker has to do.
+    """
+    avoided = request.properties.getProperty("cd_avoid") or ""
+    alone = len(builder.config.workernames) == 1
+    fit = [one for one in workers if alone or one.worker.workername != avoided]
+    return fit[0] if fit else None

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The gate's ear: any change source's change on trunk makes the engine look at trunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from buildbot.changes.filter import ChangeFilter
+from buildbot.schedulers.base import ReconfigurableBaseScheduler
+from twisted.internet import defer
+
+from buildbot_cd.engine.lookup import engine_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Gate(ReconfigurableBaseScheduler):
+    """Listens to changes of ``repository`` and ``branch``, from any stock hook or poller.
+
+    A change only says that there is something to see; what was pushed is read from git itself, so a change that is
+    delivered twice, late, or never does no harm.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = ("repository", "branch")
+
+    def checkConfig(  # type: ignore[override]
+        self,
+        repository: str,  # noqa: ARG002 - what is checked is that it was given
+        branch: str,  # noqa: ARG002 - as repository
+        builderNames: Sequence[str] = ("cd-git",),
+        **kwargs: Any,
+    ) -> Any:
+        """Buildbot's check of the configuration; it wants a scheduler for every builder that the engine starts."""
+        return super().checkConfig(builderNames=list(builderNames), **kwargs)
+
+    @defer.inlineCallbacks
+    def reconfigService(  # type: ignore[override]
+        self, repository: str, branch: str, builderNames: Sequence[str] = ("cd-git",), **kwargs: Any
+    ) -> Any:
+        """Buildbot's start and change of the configuration."""
+        yield super().reconfigService(builderNames=list(builderNames), **kwargs)
+        self.repository, self.branch = repository, branch
+
+    @defer.inlineCallbacks
+    def activate(self) -> Any:
+        """Begin to listen."""
+        yield super().activate()
+        if self.enabled:
+            wanted = ChangeFilter(branch=self.branch, repository_fn=self._ours)
+            yield self.startConsumingChanges(change_filter=wanted)
+
+    def _ours(self, repository: str | None) -> bool:
+        """Hooks and pollers spell one repository in many ways: the last part of the path has to do."""
+        return _last(repository or "") in ("", _last(self.repository))
+
+    def gotChange(self, change: Any, important: bool) -> Any:  # noqa: ARG002 - Buildbot's signature
+        """One change on trunk."""
+        return engine_of(self.master).look(f"change {change.number}")
+
+
+def _last(url: str) -> str:
+    return url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")

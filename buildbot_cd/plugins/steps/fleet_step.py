@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the steps of a rollout share: the fan-out program, the record, and the way a rollout ends."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from buildbot.process.results import FAILURE, SKIPPED
+
+from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
+from buildbot_cd.engine.rollouts import hosts_in, observed, reported, stages_in
+from buildbot_cd.plugins.steps.program import ProgramStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from buildbot_cd.config.fleet import Fleet
+    from buildbot_cd.core.landing.values import Intent
+    from buildbot_cd.engine.rollouts import PlannedStage, Rollouts
+    from buildbot_cd.store.rows import HostRow, Rollout
+
+SLOW = 3600.0
+"""Seconds without any output after which the fan-out program counts as hung; each host has its own, shorter limits."""
+
+
+class FleetStep(ProgramStep):
+    """A step of a rollout. ``fleet`` is cd.yaml's section; ``python`` has this package on the deploy worker."""
+
+    haltOnFailure = True
+    flunkOnFailure = True
+
+    def __init__(self, fleet: Fleet, python: str = "python3", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fleet, self.python = fleet, python
+
+    async def work(self) -> int:
+        """Do the step's part, if the effect it belongs to is still wanted."""
+        intent = await self.engine.intent(str(self.getProperty("cd_key")))
+        if intent is None:
+            self.descriptionDone = ["over:", "nothing done"]
+            return SKIPPED
+        _, landing = await self.engine.rows(intent)
+        assert landing is not None
+        rollout = await self.rollouts.open(intent, landing, self.engine.now())
+        return await self.act(intent, rollout)
+
+    async def act(self, intent: Intent, rollout: Rollout) -> int:
+        """The step's own part."""
+        raise NotImplementedError
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """The engine's records of rollouts."""
+        return self.engine.rollouts
+
+    def stage_named(self, rollout: Rollout, name: str) -> PlannedStage | None:
+        """The stage as planned; None if the fleet was too small for it to get hosts."""
+        return next((one for one in stages_in(rollout) if one.name == name), None)
+
+    async def fan_out(
+        self, verb: str, rollout: Rollout, names: Iterable[str] | None = None, **more: Any
+    ) -> dict[str, HostRow]:
+        """Run one verb on these hosts (default: all) and write what they answered; gives all hosts' rows.
+
+        A program that died in the middle leaves its hosts as last told; they are probed again by whoever comes next.
+        """
+        rows = await self.rollouts.hosts(rollout)
+        wanted = set(rows if names is None else names)
+        hosts = [one for one in hosts_in(rollout) if one["name"] in wanted]
+        if not hosts:
+            return rows
+        learn = observed if verb == "status" else reported
+        changed: dict[str, HostRow] = {}
+        ended: list[bool] = []
+
+        def found(event: dict[str, Any]) -> None:
+            if event.get("event") == "host" and event.get("host") in rows:
+                name = str(event["host"])
+                changed[name] = rows[name] = learn(rows[name], event, time.time())
+            elif event.get("event") == "progress":
+                self._progress(verb, event)
+            elif event.get("event") == "end":
+                ended.append(True)
+
+        request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **self._settings(), **more}
+        argv = [self.python, "-m", "buildbot_cd.worker.fleet"]
+        await self.program(argv, found, request=request, log=verb, timeout=SLOW)
+        if not ended:
+            for name in wanted - set(changed):
+                died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
+                changed[name] = rows[name] = reported(rows[name], died, time.time())
+        await self.rollouts.note(rollout, changed.values())
+        self.engine.events.rollout(rollout.id, verb, {"hosts": _counted(changed.values())})
+        return rows
+
+    def _settings(self) -> dict[str, Any]:
+        fleet = self.fleet
+        ssh = {key: value for key, value in fleet.ssh.model_dump().items() if value is not None}
+        settings: dict[str, Any] = {
+            "transport": fleet.transport,
+            "root": fleet.root,
+            "parallel": {"stage": fleet.parallel.stage, "switch": fleet.parallel.switch},
+            "keep": fleet.keep,
+        }
+        if fleet.transport == "ssh":
+            settings["ssh"] = ssh
+        if fleet.restart is not None:
+            settings["restart"] = list(fleet.restart)
+        if fleet.health is not None:
+            health = {"url": fleet.health.url, "timeout": fleet.health.timeout}
+            settings["health"] = health | (
+                {"release_header": fleet.health.release_header} if fleet.health.release_header else {}
+            )
+        return settings
+
+    def _progress(self, verb: str, event: Mapping[str, Any]) -> None:
+        eta = f", {event['eta']:.0f} s left" if event.get("eta") is not None else ""
+        self.description = [f"{verb}: {event.get('done')} of {event.get('of')} hosts{eta}"]
+        self.updateSummary()
+
+    async def end_rollout(self, intent: Intent, verdict: str, reason: str, failing: Iterable[str] = ()) -> int:
+        """Tell the engine how the rollout ended, other than well; gives FAILURE."""
+        await self.engine.report(intent.key, {"verdict": verdict, "reason": reason, "failing": list(failing)})
+        self.descriptionDone = [reason[:200]]
+        return FAILURE
+
+
+def bad(rows: Mapping[str, HostRow], names: Iterable[str]) -> list[HostRow]:
+    """Those of the named hosts that count against a budget."""
+    return [rows[name] for name in names if rows[name].phase in BAD_PHASES]
+
+
+def told(rows: Iterable[HostRow]) -> str:
+    """Hosts and what is wrong with them, for people."""
+    return "; ".join(f"{row.host}: {row.error or row.phase}" for row in list(rows)[:5])
+
+
+def _counted(rows: Iterable[HostRow]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.phase] = counts.get(row.phase, 0) + 1
+    return counts

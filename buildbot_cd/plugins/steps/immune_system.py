@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``steps.cd.ImmuneSystem``: watch the switched hosts, and say whether they are worse than the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from buildbot.process.buildstep import BuildStepCancelled
+from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
+
+from buildbot_cd.core.immune.interval import Interval
+from buildbot_cd.core.immune.record import opening
+from buildbot_cd.core.immune.values import VerdictKind
+from buildbot_cd.engine.rollouts import hosts_in, stages_in
+from buildbot_cd.engine.watch import Arms, Watch
+from buildbot_cd.plugins.steps.fleet_step import FleetStep
+from buildbot_cd.sources.snapshot import HostAddress
+from buildbot_cd.store.rows import RolloutState
+
+if TYPE_CHECKING:
+    from buildbot_cd.config.immune import Immune
+    from buildbot_cd.core.immune.judge import Judge
+    from buildbot_cd.core.immune.values import Verdict
+    from buildbot_cd.core.landing.values import Intent
+    from buildbot_cd.store.rows import Rollout
+
+
+class ImmuneSystem(FleetStep):
+    """Compares the hosts that carry the release with those that do not yet; after the last stage, with the time before.
+
+    A regression ends the rollout at once. Everything that the judge was told goes into the log ``samples``, line by
+    line, so that the verdict can be replayed.
+    """
+
+    name = "immune system"
+
+    def __init__(self, stage: str, immune: Immune, **kwargs: Any) -> None:
+        """``stage`` is a name from cd.yaml's ``rollout``."""
+        kwargs.setdefault("name", f"watch {stage}")
+        super().__init__(**kwargs)
+        self.stage, self.immune = stage, immune
+
+    async def act(self, intent: Intent, rollout: Rollout) -> int:
+        """Watch for as long as the stage says."""
+        stage = self.stage_named(rollout, self.stage)
+        if stage is None or not stage.watch:
+            self.descriptionDone = ["nothing to watch"]
+            return SKIPPED
+        await self.rollouts.move(rollout, stage=stage.name, state=RolloutState.WATCHING)
+        judge, verdict = await self._watch(rollout, stage.watch)
+        await self.addCompleteLog("verdict", json.dumps(verdict.to_json(), indent=1))
+        await self.rollouts.judged(rollout, self.stage, verdict, self.engine.now())
+        self.descriptionDone = [f"{verdict.kind}: {verdict.reason}"[:200]]
+        if verdict.kind is VerdictKind.REGRESSION:
+            culprits = [f"metric {name}" for name in verdict.culprits]
+            await self._record(judge)
+            return await self.end_rollout(intent, "regression", verdict.reason, culprits)
+        await self._record(judge)
+        return SUCCESS if verdict.kind in (VerdictKind.OK, VerdictKind.UNDECIDED) else WARNINGS
+
+    async def _watch(self, rollout: Rollout, seconds: float) -> tuple[Judge, Verdict]:
+        hosts = [HostAddress(one["name"], one["address"]) for one in hosts_in(rollout)]
+        baseline = [Interval.from_json(one) for one in rollout.baseline.get("intervals", ())]
+        watch = Watch(self.buildmaster.reactor, self.immune, hosts)
+        self._lines: list[str] = []
+        try:
+            # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
+            await watch.sample()
+            return await watch.judge(self._arms(rollout), baseline, seconds, self._told)
+        finally:
+            await watch.close()
+
+    def _arms(self, rollout: Rollout) -> Arms:
+        switched: set[str] = set()
+        for stage in stages_in(rollout):
+            switched |= set(stage.hosts)
+            if stage.name == self.stage:
+                break
+        everyone = {one["name"] for one in hosts_in(rollout)}
+        return Arms(frozenset(switched), frozenset(everyone - switched))
+
+    async def _told(self, interval: Interval, verdict: Verdict) -> None:
+        if self.stopped:
+            raise BuildStepCancelled
+        self._lines.append(json.dumps(interval.to_json()))
+        self.description = [f"{verdict.kind}: {verdict.reason}"[:200]]
+        self.updateSummary()
+
+    async def _record(self, judge: Judge) -> None:
+        head = json.dumps(opening(judge))
+        await self.addCompleteLog("samples", "\n".join([head, *self._lines]) + "\n")

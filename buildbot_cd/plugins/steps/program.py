@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Running our programs on workers: JSON in on stdin, JSON lines out on stdout."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from buildbot.process import buildstep, logobserver, remotecommand, remotetransfer
+from twisted.internet import defer
+
+from buildbot_cd.core.wire import Joiner
+from buildbot_cd.engine.lookup import engine_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from buildbot.master import BuildMaster
+    from buildbot.process.build import Build
+
+    from buildbot_cd.engine.service import Engine
+
+
+class JsonLines(logobserver.LogLineObserver):
+    """Hands every JSON object on stdout to ``found``; other lines are the program's own talk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Callable[[dict[str, Any]], None] = lambda _value: None
+        self._joiner = Joiner()
+
+    def outLineReceived(self, line: str) -> None:
+        """One line of stdout."""
+        value = self._joiner.feed(line)
+        if value is not None:
+            self.found(value)
+
+
+class ProgramStep(buildstep.BuildStep):
+    """A step that talks to one of our programs on the worker."""
+
+    def run(self) -> defer.Deferred[int]:
+        """Buildbot's call; the step's own part is `work`."""
+        return defer.ensureDeferred(self.work())
+
+    async def work(self) -> int:
+        """Do the step's part and give one of Buildbot's results."""
+        raise NotImplementedError
+
+    @property
+    def buildmaster(self) -> BuildMaster:
+        """The master; a step that runs has one."""
+        assert self.master is not None
+        return self.master
+
+    @property
+    def running(self) -> Build:
+        """The build; a step that runs has one."""
+        assert self.build is not None
+        return self.build
+
+    @property
+    def folder(self) -> str:
+        """The directory on the worker, as its commands take it."""
+        return str(self.workdir or self.running.workdir)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this master."""
+        return engine_of(self.buildmaster)
+
+    @property
+    def workername(self) -> str:
+        """The worker that this build runs on."""
+        return str(self.getProperty("workername"))
+
+    async def program(
+        self,
+        argv: Sequence[str],
+        found: Callable[[dict[str, Any]], None],
+        *,
+        request: Mapping[str, Any] | None = None,
+        log: str = "stdio",
+        timeout: float = 1200.0,
+        env: Mapping[str, str] | None = None,
+    ) -> int | None:
+        """Run ``argv`` in the build's directory and pass on its JSON lines.
+
+        Returns the exit code, or None if the command was cut off.
+        """
+        text = None if request is None else json.dumps(request)
+        stdio = await self._log(log)
+        self._observer(log).found = found
+        command = remotecommand.RemoteShellCommand(
+            self.folder,
+            list(argv),
+            initialStdin=text,
+            timeout=int(timeout),
+            logEnviron=False,
+            env=dict(env or {}),
+            stdioLogName=log,
+        )
+        command.useLog(stdio, closeWhenFinished=False)
+        await self.runCommand(command)
+        return None if command.rc is None else int(command.rc)
+
+    def _observer(self, log: str) -> JsonLines:
+        observers: dict[str, JsonLines] = self.__dict__.setdefault("_json_lines", {})
+        if log not in observers:
+            observers[log] = JsonLines()
+            self.addLogObserver(log, cast("Any", observers[log]))  # the interface is zope's, which mypy does not see
+        return observers[log]
+
+    async def _log(self, name: str) -> Any:
+        try:
+            return self.getLog(name)
+        except KeyError:
+            return await self.addLog(name)
+
+    async def lines(self, argv: Sequence[str], into: list[str], *, log: str = "git") -> int | None:
+        """Run a short command and put its lines of output into the list; returns its exit code."""
+        command = remotecommand.RemoteShellCommand(
+            self.folder, list(argv), logEnviron=False, collectStdout=True, stdioLogName=log
+        )
+        command.useLog(await self._log(log), closeWhenFinished=False)
+        await self.runCommand(command)
+        into.extend(str(command.stdout).splitlines())
+        return None if command.rc is None else int(command.rc)
+
+    async def send(self, text: str, destination: str) -> None:
+        """Write a text file on the worker, in the build's directory."""
+        reader = remotetransfer.StringFileReader(text)
+        command = remotecommand.RemoteCommand(
+            "downloadFile",
+            {
+                "workdir": self.folder,
+                "workerdest": destination,
+                "reader": reader,
+                "maxsize": None,
+                "blocksize": 64 * 1024,
+                "mode": None,
+            },
+        )
+        await self.runCommand(command)
+        if command.didFail():
+            msg = f"{destination} could not be written on {self.workername}"
+            raise buildstep.BuildStepFailed(msg)

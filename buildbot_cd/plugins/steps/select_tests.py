@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``steps.cd.SelectTests``: collect the tests of a checkout, select by tags, plan the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
+
+from buildbot_cd.config import ConfigErrors, parse_repository
+from buildbot_cd.core.selection import Change, Test
+from buildbot_cd.errors import SelectionError
+from buildbot_cd.plugins.steps.pytest_program import PytestStep
+from buildbot_cd.store.rows import RunState
+
+if TYPE_CHECKING:
+    from buildbot_cd.config import RepositoryConfig
+    from buildbot_cd.core.selection import Selection
+
+MAP = ".buildbot-cd.yaml"
+"""The repository's own file, at its top."""
+
+DIFF = ("git", "-c", "core.quotePath=false", "diff", "--name-only", "--no-renames")
+"""Names of changed files; of a moved one both, since rules may match either."""
+
+
+class SelectTests(PytestStep):
+    """Collects the tests with their tags on the worker, selects those that the change needs, and plans the run.
+
+    In a gate build the run is named by the property ``cd_run``; in a try build it is made here, for the patch that is
+    applied to the checkout. Tags may be given with ``buildbot try --property=tags=cart,signup``.
+    """
+
+    name = "select tests"
+
+    async def work(self) -> int:
+        """FAILURE with place and remedy if the repository's map or the tests' marks are wrong."""
+        run = await self.engine.tests.get(await self._run_id())
+        if run is None or run.state is not RunState.PLANNING:
+            self.descriptionDone = ["selected already"]
+            return SKIPPED
+        await self.prepare()
+        try:
+            repository = parse_repository(await self._map(), MAP)
+            tests, broken = await self._collect(repository)
+            if broken:
+                return await self._cannot_collect(run.id, broken)
+            change = await self._change()
+            selection = await self.engine.tests.plan(run.id, tests, repository, change, seconds=1.0)
+        except (ConfigErrors, SelectionError) as error:
+            return await self._wrong(run.id, str(error))
+        return await self._tell(selection)
+
+    async def _run_id(self) -> int:
+        known = self.getProperty("cd_run")
+        if known is not None:
+            return int(known)
+        made = await self.engine.tests.create(
+            f"try/{self.running.buildid}", "try", str(self.getProperty("got_revision"))
+        )
+        self.setProperty("cd_run", made.id, "Continuous deployment")
+        return made.id
+
+    async def _map(self) -> str:
+        lines: list[str] = []
+        code = await self.lines(["git", "show", f"HEAD:{MAP}"], lines)
+        if self.getProperty("cd_range") is None:  # a patch may have changed the map
+            fresh: list[str] = []
+            if await self.lines(["cat", MAP], fresh) == 0:
+                return "\n".join(fresh)
+        return "\n".join(lines) if code == 0 else ""
+
+    async def _collect(self, repository: RepositoryConfig) -> tuple[list[Test], list[tuple[str, str]]]:
+        tests: list[Test] = []
+        broken: list[tuple[str, str]] = []
+
+        def found(event: dict[str, Any]) -> None:
+            if event.get("event") == "test":
+                tests.append(_test(event))
+            elif event.get("event") == "error":
+                broken.append((str(event.get("path") or "collection"), str(event.get("text") or "")))
+
+        code = await self.pytest("collect", found, "--", *repository.tests.roots)
+        if code not in (0, 5) and not broken and not tests:
+            broken.append(("", f"collection ended with {code}: see the log of this step"))
+        return tests, broken
+
+    async def _change(self) -> Change:
+        files: list[str] = []
+        span = self.getProperty("cd_range")
+        if span is None:
+            await self.lines([*DIFF, "HEAD"], files)
+            comment = str(self.getProperty("cd_comment") or "")
+            return Change(tuple(files), (comment,), _tags(self.getProperty("tags")))
+        revision = str(self.getProperty("got_revision"))
+        base = span["base"] if revision == span["head"] else f"{revision}^"
+        await self.lines([*DIFF, base, revision, "--"], files)
+        return Change(tuple(files), (str(span.get("message") or ""),))
+
+    async def _cannot_collect(self, run: int, broken: list[tuple[str, str]]) -> int:
+        """Files that cannot be collected are what fails: by their names they are looked at again, and on ``tested``."""
+        await self.addCompleteLog("errors", "\n\n".join(f"{path}\n{text}" for path, text in broken))
+        named = [f"pytest:{path}" for path, _ in broken if path]
+        self.descriptionDone = [f"{len(broken)} test files cannot be collected: {', '.join(named[:3])}"]
+        if named:
+            await self.engine.tests.plan_these(run, named, "this file cannot be collected")
+            return SUCCESS if self.getProperty("cd_range") is not None else FAILURE
+        await self.engine.tests.finish(run, broken[0][1])
+        return FAILURE
+
+    async def _wrong(self, run: int, text: str) -> int:
+        await self.addCompleteLog("errors", text)
+        self.descriptionDone = [text.splitlines()[0][:200]]
+        await self.engine.tests.plan_these(run, [f"map:{MAP}"], text.splitlines()[0])
+        return FAILURE
+
+    async def _tell(self, selection: Selection) -> int:
+        await self.addCompleteLog("selection", selection.text())
+        self.setProperty("cd_selection", selection.summary(), "Continuous deployment")
+        self.descriptionDone = [selection.summary()]
+        odd = selection.missing_tags or selection.unknown_tags or selection.unknown_tests
+        return WARNINGS if odd else SUCCESS
+
+
+def _test(event: dict[str, Any]) -> Test:
+    return Test(
+        nid=str(event["nid"]),
+        path=str(event["path"]),
+        tags=frozenset(str(tag) for tag in event.get("tags") or ()),
+        requires=tuple(str(one) for one in event.get("requires") or ()),
+        group=event.get("group"),
+    )
+
+
+def _tags(given: Any) -> tuple[str, ...]:
+    return tuple(tag.strip() for tag in str(given or "").split(",") if tag.strip())

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``steps.cd.SwitchHosts``: the hosts of one stage serve the new release."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from buildbot.process.results import SKIPPED, SUCCESS
+
+from buildbot_cd.core.rollout.records import Phase
+from buildbot_cd.plugins.steps.fleet_step import FleetStep, bad, told
+from buildbot_cd.store.rows import RolloutState
+
+if TYPE_CHECKING:
+    from buildbot_cd.core.landing.values import Intent
+    from buildbot_cd.engine.rollouts import PlannedStage
+    from buildbot_cd.store.rows import HostRow, Rollout
+
+
+class SwitchHosts(FleetStep):
+    """Switches the hosts of ``stage``: one atomic rename each, then restart and health check.
+
+    The intention is written before any host is touched; a host that has the release already is only checked again.
+    """
+
+    name = "switch hosts"
+
+    def __init__(self, stage: str, **kwargs: Any) -> None:
+        """``stage`` is a name from cd.yaml's ``rollout``."""
+        kwargs.setdefault("name", f"switch {stage}")
+        super().__init__(**kwargs)
+        self.stage = stage
+
+    async def act(self, intent: Intent, rollout: Rollout) -> int:
+        """Switch; more bad hosts than the stage's budget end the rollout."""
+        stage = self.stage_named(rollout, self.stage)
+        if stage is None:
+            self.descriptionDone = ["no hosts are left for this stage"]
+            return SKIPPED
+        rows = await self._intend(rollout, stage)
+        ready = [name for name in stage.hosts if rows[name].phase != Phase.UNREACHABLE]
+        expect = {name: rows[name].previous for name in ready if rows[name].observed != rollout.release}
+        rows = await self.fan_out("switch", rollout, ready, release=rollout.release, expect=expect)
+        return await self._judge(intent, rollout, stage, rows)
+
+    async def _intend(self, rollout: Rollout, stage: PlannedStage) -> dict[str, HostRow]:
+        rows = await self.rollouts.hosts(rollout)
+        wanted = {name: replace(rows[name], desired=rollout.release) for name in stage.hosts}
+        await self.rollouts.note(rollout, wanted.values())
+        await self.rollouts.move(rollout, stage=stage.name, state=RolloutState.SWITCHING)
+        return rows | wanted
+
+    async def _judge(self, intent: Intent, rollout: Rollout, stage: PlannedStage, rows: dict[str, HostRow]) -> int:
+        lost = bad(rows, stage.hosts)
+        good = len(stage.hosts) - len(lost)
+        if len(lost) <= stage.budget:
+            self.descriptionDone = [f"{good} of {len(stage.hosts)} hosts serve {rollout.release}"]
+            return SUCCESS
+        reason = f"stage {stage.name}: {len(lost)} of {len(stage.hosts)} hosts did not come up ({told(lost)})"
+        sick = [row.host for row in lost if row.phase == Phase.UNHEALTHY]
+        # Unhealthy with the new release speaks against the release; a host that cannot be reached does not.
+        verdict = "regression" if len(sick) > stage.budget else "infra"
+        return await self.end_rollout(intent, verdict, reason, [f"health of {name}" for name in sick])

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Gates, landings and slots in memory."""
+# ruff: noqa: D102 - the interface tells what each method means
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from buildbot_cd.core.landing.values import TERMINAL, Gate, Landing, Slot, State, Transition
+from buildbot_cd.errors import StaleVersion, StoreError
+from buildbot_cd.store.errors import SlotTaken
+from buildbot_cd.store.interface_gate import REVERTS_KEPT
+from buildbot_cd.store.sql.gates import stored_gate
+from buildbot_cd.store.sql.landings import changed_landing, first_line, new_landing
+from buildbot_cd.store.sql.statements import missing
+from buildbot_cd.store.text import as_key, clean
+
+if TYPE_CHECKING:
+    from buildbot_cd.store.memory.tables import Tables
+
+
+class MemoryGates:
+    """See `interface_gate.Gates`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, name: str) -> Gate | None:
+        return self._tables.gates.get(clean(name))
+
+    def create(self, gate: Gate) -> Gate:
+        fresh = replace(stored_gate(gate), version=0)
+        if fresh.name in self._tables.gates:
+            raise StoreError(f"there is a gate {fresh.name!r} already")
+        self._tables.gates[fresh.name] = fresh
+        return fresh
+
+    def update(self, gate: Gate) -> Gate:
+        changed = replace(stored_gate(gate), version=gate.version + 1)
+        before = self._tables.gates.get(changed.name)
+        if before is None:
+            raise missing("gate", changed.name)
+        if before.version != gate.version:
+            raise StaleVersion(f"gate {changed.name} was changed by somebody else: read it again")
+        self._tables.gates[changed.name] = changed
+        return changed
+
+    def all(self) -> tuple[Gate, ...]:
+        return tuple(sorted(self._tables.gates.values(), key=lambda gate: gate.name))
+
+
+class MemoryLandings:
+    """See `interface_gate.Landings`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def add(
+        self,
+        gate: str,
+        base: str,
+        head: str,
+        engineer: str,
+        subject: str,
+        message: str,
+        at: float,
+        priority: int = 0,
+    ) -> Landing:
+        known = self.by_head(gate, head)
+        if known is not None:
+            return known
+        ident = len(self._tables.landings) + 1
+        fresh = new_landing(ident, (gate, base, head, engineer, subject, message), at, priority)
+        self._tables.landings[ident] = fresh
+        self._record(first_line(fresh))
+        return fresh
+
+    def get(self, ident: int) -> Landing | None:
+        return self._tables.landings.get(ident)
+
+    def by_head(self, gate: str, sha: str) -> Landing | None:
+        return next((one for one in self._of(gate) if one.head == clean(sha)), None)
+
+    def open(self, gate: str) -> tuple[Landing, ...]:
+        return tuple(one for one in self._of(gate) if one.state not in TERMINAL)
+
+    def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Landing, ...]:
+        older = [one for one in self._of(gate) if before_id is None or one.id < before_id]
+        return tuple(reversed(older))[: max(0, limit)]
+
+    def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
+        before = self.get(landing.id)
+        if before is None:
+            raise missing("landing", landing.id)
+        if before.version != landing.version:
+            raise StaleVersion(f"landing {landing.id} was changed by somebody else: read it again")
+        changed = changed_landing(before, landing)
+        self._tables.landings[landing.id] = changed
+        if changed.state is not before.state:
+            seq = len(self.transitions(landing.id)) + 1
+            self._record(Transition(landing.id, seq, before.state, changed.state, at, clean(actor), clean(reason)))
+        return changed
+
+    def transitions(self, ident: int) -> tuple[Transition, ...]:
+        return tuple(line for (landing, _), line in self._tables.transitions.items() if landing == ident)
+
+    def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
+        times = [
+            one.since
+            for one in self._of(gate)
+            if one.state is State.REVERTED and one.since > at and one.revert_kind != "withdraw" and one.cause is None
+        ]
+        return tuple(sorted(times)[-REVERTS_KEPT:])
+
+    def _of(self, gate: str) -> list[Landing]:
+        return [one for one in self._tables.landings.values() if one.gate == clean(gate)]
+
+    def _record(self, line: Transition) -> None:
+        self._tables.transitions[line.landing, line.seq] = line
+
+
+class MemorySlots:
+    """See `interface_gate.Slots`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def holders(self, gate: str) -> dict[Slot, int]:
+        return {slot: landing for (name, slot), landing in self._tables.slots.items() if name == clean(gate)}
+
+    def take(self, gate: str, slot: Slot, landing: int, at: float) -> None:  # noqa: ARG002 - nothing here shows the time
+        name = as_key(gate, "gate")
+        if (name, slot) in self._tables.slots:
+            raise SlotTaken(f"the {slot.value} slot of {name} is held: landing {landing} has to wait")
+        self._tables.slots[name, slot] = landing
+
+    def free(self, gate: str, slot: Slot, landing: int) -> bool:
+        if self._tables.slots.get((clean(gate), slot)) != landing:
+            return False
+        del self._tables.slots[clean(gate), slot]
+        return True

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Test runs, their queues, and durations in memory."""
+# ruff: noqa: D102 - the interface tells what each method means
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.store.interface_work import OFFERED
+from buildbot_cd.store.rows import (
+    BLOCKED,
+    HARMLESS,
+    Counts,
+    PlannedTest,
+    ReadyTest,
+    Run,
+    RunState,
+    RunTest,
+    TestResult,
+    WorkState,
+)
+from buildbot_cd.store.sql.run_queue import blocked_by, check_choice, stored_tests
+from buildbot_cd.store.sql.runs import new_run
+from buildbot_cd.store.sql.statements import missing
+from buildbot_cd.store.text import as_key, as_stored, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from buildbot_cd.store.interface_work import Choose
+    from buildbot_cd.store.memory.tables import Tables
+
+
+class MemoryRuns:
+    """See `interface_work.Runs`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def create(self, key: str, gate: str, landing: int | None, kind: str, revision: str, at: float) -> Run:
+        known = self.by_key(key)
+        if known is not None:
+            return known
+        fresh = new_run(len(self._tables.runs) + 1, key, gate, landing, kind, revision, at)
+        self._tables.runs[fresh.id] = fresh
+        return deepcopy(fresh)
+
+    def get(self, ident: int) -> Run | None:
+        return deepcopy(self._tables.runs.get(ident))
+
+    def by_key(self, key: str) -> Run | None:
+        return next((deepcopy(run) for run in self._tables.runs.values() if run.key == clean(key)), None)
+
+    def for_landing(self, landing: int) -> tuple[Run, ...]:
+        return tuple(deepcopy(run) for run in self._tables.runs.values() if run.landing == landing)
+
+    def plan(
+        self,
+        ident: int,
+        tests: Sequence[PlannedTest],
+        selection: Mapping[str, Any],
+        lower_bound: float | None,
+        at: float,
+    ) -> bool:
+        run, stored = self._existing(ident), as_stored(selection)
+        if run.state is not RunState.PLANNING:
+            return False
+        planned = replace(run, state=RunState.RUNNING, planned_at=at, selection=stored, lower_bound=lower_bound)
+        for position, test in enumerate(stored_tests(tests)):
+            self._put(
+                RunTest(
+                    ident,
+                    test.nid,
+                    position,
+                    test.estimate,
+                    test.rank,
+                    test.requires,
+                    test.group,
+                    test.avoid_worker,
+                )
+            )
+        self._tables.runs[ident] = planned
+        return True
+
+    def claim(
+        self, ident: int, worker: str, at: float, choose: Choose, *, allow_avoided: bool = False
+    ) -> tuple[PlannedTest, ...]:
+        if self._existing(ident).state is not RunState.RUNNING:
+            return ()
+        name = clean(worker)
+        ready = [one for one in self._ready(ident) if allow_avoided or one.avoid_worker != name][:OFFERED]
+        if not ready:
+            return ()
+        tests = self.tests(ident)
+        remaining = sum(test.estimate for test in tests if test.state is WorkState.WAITING)
+        active = {test.worker for test in tests if test.state is WorkState.CLAIMED} | {name}
+        offered = [ReadyTest(one.nid, one.position, one.estimate, one.rank, one.group) for one in ready]
+        chosen = check_choice(choose(offered, remaining, len(active)), offered)
+        taken = [self._tables.run_tests[ident, nid] for nid in chosen]
+        for test in taken:
+            self._put(replace(test, state=WorkState.CLAIMED, worker=name, claimed_at=at))
+        return tuple(
+            PlannedTest(one.nid, one.estimate, one.rank, one.requires, one.group, one.avoid_worker) for one in taken
+        )
+
+    def release(self, ident: int, worker: str) -> int:
+        held = [test for test in self.tests(ident) if test.state is WorkState.CLAIMED and test.worker == clean(worker)]
+        for test in held:
+            self._put(replace(test, state=WorkState.WAITING, worker=None, claimed_at=None))
+        return len(held)
+
+    def report(self, ident: int, worker: str, results: Sequence[TestResult], at: float) -> tuple[str, ...]:
+        if self._existing(ident).state is not RunState.RUNNING:
+            return ()
+        recorded = []
+        for result in results:
+            test = self._tables.run_tests.get((ident, clean(result.nid)))
+            if test is None or test.state is WorkState.DONE:
+                continue
+            outcome = clean(result.outcome)
+            self._end(replace(test, worker=clean(worker)), outcome, result.seconds, clean(result.text), at)
+            recorded.append(test.nid)
+            if outcome not in HARMLESS:
+                self._block(ident, test.nid, at)
+        return tuple(recorded)
+
+    def tests(self, ident: int) -> tuple[RunTest, ...]:
+        self._existing(ident)
+        return tuple(test for (run, _), test in self._tables.run_tests.items() if run == ident)
+
+    def counts(self, ident: int) -> Counts:
+        tests = self.tests(ident)
+        done = [test for test in tests if test.state is WorkState.DONE]
+        return Counts(
+            waiting=sum(test.state is WorkState.WAITING for test in tests),
+            claimed=sum(test.state is WorkState.CLAIMED for test in tests),
+            done=len(done),
+            failed=sum(test.outcome not in HARMLESS for test in done),
+        )
+
+    def finish(self, ident: int, at: float, error: str = "") -> bool:
+        run = self._existing(ident)
+        if run.state is RunState.DONE:
+            return False
+        self._tables.runs[ident] = replace(run, state=RunState.DONE, ended_at=at, error=clean(error))
+        return True
+
+    def _existing(self, ident: int) -> Run:
+        found = self._tables.runs.get(ident)
+        if found is None:
+            raise missing("test run", ident)
+        return found
+
+    def _put(self, test: RunTest) -> None:
+        self._tables.run_tests[test.run, test.nid] = test
+
+    def _ready(self, ident: int) -> list[RunTest]:
+        tests = self.tests(ident)
+        pending = {test.nid for test in tests if test.state is not WorkState.DONE or test.outcome not in HARMLESS}
+        ready = [test for test in tests if test.state is WorkState.WAITING and not pending.intersection(test.requires)]
+        return sorted(ready, key=lambda test: (-test.rank, test.position))
+
+    def _end(self, test: RunTest, outcome: str, seconds: float, text: str, at: float) -> None:
+        self._put(replace(test, state=WorkState.DONE, outcome=outcome, seconds=seconds, text=text, done_at=at))
+
+    def _block(self, ident: int, failed: str, at: float) -> None:
+        front = {failed}
+        while front:
+            tests = [test for test in self.tests(ident) if test.state is not WorkState.DONE]
+            followers = [test for test in tests if front.intersection(test.requires)]
+            for test in followers:
+                self._end(test, BLOCKED, 0.0, blocked_by(failed), at)
+            front = {test.nid for test in followers}
+
+
+class MemoryDurations:
+    """See `interface_work.Durations`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, gate: str) -> dict[str, tuple[float, float, float]]:
+        return {nid: estimate for (name, nid), estimate in self._tables.durations.items() if name == clean(gate)}
+
+    def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
+        name = as_key(gate, "gate")
+        self._tables.durations.update({(name, as_key(nid, "test")): one for nid, one in estimates.items()})

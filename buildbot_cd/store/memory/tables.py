@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the memory store holds. Rows are frozen values in order of their ids, so a copy of the dicts is a snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
+    from buildbot_cd.store.rows import HostRow, Rollout, Run, RunTest, Verdict
+
+
+@dataclass(slots=True)
+class Tables:
+    """All tables; dicts keep the order in which rows came, which is the order of ids."""
+
+    gates: dict[str, Gate] = field(default_factory=dict)
+    landings: dict[int, Landing] = field(default_factory=dict)
+    transitions: dict[tuple[int, int], Transition] = field(default_factory=dict)
+    slots: dict[tuple[str, Slot], int] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    runs: dict[int, Run] = field(default_factory=dict)
+    run_tests: dict[tuple[int, str], RunTest] = field(default_factory=dict)
+    durations: dict[tuple[str, str], tuple[float, float, float]] = field(default_factory=dict)
+    rollouts: dict[int, Rollout] = field(default_factory=dict)
+    hosts: dict[tuple[int, str], HostRow] = field(default_factory=dict)
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        """A snapshot, to go on with or to go back to."""
+        return Tables(**{one.name: dict(getattr(self, one.name)) for one in fields(self)})

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rows that are the store's own: test runs, rollouts, verdicts. Times are seconds since the epoch (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HARMLESS = frozenset({"passed", "skipped", "xfailed"})
+"""Outcomes that are no failure; a test whose requirement ended in any other one is blocked."""
+
+BLOCKED = "blocked"
+"""Outcome of a test that was not run because what it requires failed."""
+
+
+class RunState(StrEnum):
+    """PLANNING: the tests are not known yet; RUNNING: workers take them; DONE: nothing is taken or recorded more."""
+
+    PLANNING = "planning"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class WorkState(StrEnum):
+    """Where one test of a run stands."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+class RolloutState(StrEnum):
+    """Where a rollout stands; the last three and DONE are its ends."""
+
+    STAGING = "staging"
+    SWITCHING = "switching"
+    WATCHING = "watching"
+    DONE = "done"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of tests on one revision.
+
+    ``kind`` is gate, retry, base or try; ``lower_bound`` the seconds that no schedule can beat; ``selection`` why
+    these tests were chosen (JSON); ``error`` why the run ended without an answer, empty if it has one.
+    """
+
+    id: int
+    key: str
+    gate: str
+    landing: int | None
+    kind: str
+    revision: str
+    created_at: float
+    state: RunState = RunState.PLANNING
+    planned_at: float | None = None
+    ended_at: float | None = None
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    lower_bound: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTest:
+    """A test to be run: ``estimate`` in seconds, ``rank`` highest first, ``requires`` nids that have to pass before."""
+
+    nid: str
+    estimate: float = 1.0
+    rank: float = 0.0
+    requires: tuple[str, ...] = ()
+    group: str | None = None
+    avoid_worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTest:
+    """A test that the asking worker may take now."""
+
+    nid: str
+    position: int
+    estimate: float
+    rank: float
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What a worker says of one test; ``text`` is what a person reads of a failure."""
+
+    __test__: ClassVar[bool] = False  # pytest: not a class of tests
+
+    nid: str
+    outcome: str
+    seconds: float = 0.0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTest:
+    """One test of a run, as planned and as it went."""
+
+    run: int
+    nid: str
+    position: int
+    estimate: float
+    rank: float
+    requires: tuple[str, ...] = ()
+    group: str | None = None
+    avoid_worker: str | None = None
+    state: WorkState = WorkState.WAITING
+    worker: str | None = None
+    claimed_at: float | None = None
+    outcome: str | None = None
+    seconds: float | None = None
+    text: str = ""
+    done_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many tests of a run are in each state; ``failed`` of the done ones ended otherwise than HARMLESS."""
+
+    waiting: int = 0
+    claimed: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One release on its way to the hosts.
+
+    ``fence`` grows with every rollout of the gate: an order with a smaller one is obsolete. ``seed`` chose the
+    canaries; ``plan`` and ``baseline`` are JSON. ``version`` is the compare-and-set number.
+    """
+
+    id: int
+    key: str
+    gate: str
+    landing: int | None
+    release: str
+    candidate: str
+    fence: int
+    seed: int
+    started_at: float
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    state: RolloutState = RolloutState.STAGING
+    stage: str = ""
+    ended_at: float | None = None
+    reason: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """One host in one rollout; the releases may be None: leave alone, never seen, had none."""
+
+    rollout: int
+    host: str
+    role: str
+    stage: str
+    desired: str | None
+    observed: str | None = None
+    previous: str | None = None
+    phase: str = "pending"
+    error: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One decision of the immune system, with what it was taken on."""
+
+    id: int
+    rollout: int
+    stage: str
+    at: float
+    kind: str
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The store in SQL: SQLite or PostgreSQL."""
+
+from buildbot_cd.store.sql.store import EngineStore, SqlStore
+
+__all__ = ["EngineStore", "SqlStore"]

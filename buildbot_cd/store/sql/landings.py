@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Landings and their histories in SQL."""
+# ruff: noqa: D102 - the interface tells what each method means
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from buildbot_cd.core.landing.values import TERMINAL, Landing, State, Transition
+from buildbot_cd.errors import StaleVersion
+from buildbot_cd.store.interface_gate import REVERTS_KEPT
+from buildbot_cd.store.schema import landing as table
+from buildbot_cd.store.schema import transition
+from buildbot_cd.store.sql.statements import before, limited, many, missing, next_id, one
+from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OPEN = sorted(state.value for state in State if state not in TERMINAL)
+
+
+class SqlLandings:
+    """See `interface_gate.Landings`."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+
+    def add(
+        self,
+        gate: str,
+        base: str,
+        head: str,
+        engineer: str,
+        subject: str,
+        message: str,
+        at: float,
+        priority: int = 0,
+    ) -> Landing:
+        known = self.by_head(gate, head)
+        if known is not None:
+            return known
+        ident = next_id(self._conn, table)
+        fresh = new_landing(ident, (gate, base, head, engineer, subject, message), at, priority)
+        fixed = {name: getattr(fresh, name) for name in FIXED}
+        self._conn.execute(sa.insert(table).values(id=ident, **fixed, **_values(fresh)))
+        self._record(first_line(fresh))
+        return fresh
+
+    def get(self, ident: int) -> Landing | None:
+        row = one(self._conn, sa.select(table).where(table.c.id == ident)) if fits(ident) else None
+        return None if row is None else _landing(row)
+
+    def by_head(self, gate: str, sha: str) -> Landing | None:
+        where = (table.c.gate == clean(gate)) & (table.c.head == clean(sha))
+        row = one(self._conn, sa.select(table).where(where))
+        return None if row is None else _landing(row)
+
+    def open(self, gate: str) -> tuple[Landing, ...]:
+        where = (table.c.gate == clean(gate)) & table.c.state.in_(_OPEN)
+        return tuple(_landing(row) for row in many(self._conn, sa.select(table).where(where).order_by(table.c.id)))
+
+    def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Landing, ...]:
+        query = sa.select(table).where(table.c.gate == clean(gate)).order_by(table.c.id.desc()).limit(limited(limit))
+        if before_id is not None:
+            query = query.where(before(table.c.id, before_id))
+        return tuple(_landing(row) for row in many(self._conn, query))
+
+    def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
+        known = self.get(landing.id)
+        if known is None:
+            raise missing("landing", landing.id)
+        changed = changed_landing(known, landing)
+        where = (table.c.id == landing.id) & (table.c.version == landing.version)
+        if self._conn.execute(sa.update(table).where(where).values(**_values(changed))).rowcount != 1:
+            raise StaleVersion(f"landing {landing.id} was changed by somebody else: read it again")
+        if changed.state is not known.state:
+            last = sa.select(sa.func.max(transition.c.seq)).where(transition.c.landing == landing.id)
+            seq = (self._conn.execute(last).scalar() or 0) + 1
+            line = Transition(landing.id, seq, known.state, changed.state, at, clean(actor), clean(reason))
+            self._record(line)
+        return changed
+
+    def transitions(self, ident: int) -> tuple[Transition, ...]:
+        query = sa.select(transition).where(transition.c.landing == ident).order_by(transition.c.seq)
+        return tuple(_transition(row) for row in many(self._conn, query)) if fits(ident) else ()
+
+    def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
+        where = (
+            (table.c.gate == clean(gate))
+            & (table.c.state == State.REVERTED.value)
+            & (table.c.since > at)
+            & (table.c.revert_kind != "withdraw")
+            & table.c.cause.is_(None)
+        )
+        query = sa.select(table.c.since).where(where).order_by(table.c.since.desc()).limit(REVERTS_KEPT)
+        return tuple(sorted(self._conn.execute(query).scalars()))
+
+    def _record(self, line: Transition) -> None:
+        earlier = None if line.before is None else line.before.value
+        self._conn.execute(
+            sa.insert(transition).values(
+                landing=line.landing,
+                seq=line.seq,
+                before=earlier,
+                after=line.after.value,
+                at=line.at,
+                actor=line.actor,
+                reason=line.reason,
+            )
+        )
+
+
+FIXED = ("gate", "base", "head", "engineer", "subject", "message", "queued_at")
+"""What came with the push and is never written again."""
+
+
+def new_landing(ident: int, push: tuple[str, str, str, str, str, str], at: float, priority: int) -> Landing:
+    """A QUEUED landing from (gate, base, head, engineer, subject, message), as it comes back from the database."""
+    gate, base, head, engineer, subject, message = push
+    return Landing(
+        ident,
+        as_key(gate, "gate"),
+        clean(base),
+        as_key(head, "commit"),
+        clean(engineer),
+        clean(subject),
+        since=at,
+        queued_at=at,
+        priority=priority,
+        message=clean(message),
+    )
+
+
+def first_line(landing: Landing) -> Transition:
+    """The first line of a landing's history: the engineer brought it."""
+    return Transition(landing.id, 1, None, landing.state, landing.queued_at, landing.engineer, "")
+
+
+def changed_landing(known: Landing, wanted: Landing) -> Landing:
+    """What is stored when ``wanted`` is written over ``known``."""
+    return replace(
+        wanted,
+        **{name: getattr(known, name) for name in FIXED},
+        candidate=clean_or_none(wanted.candidate),
+        failing=tuple(clean(name) for name in wanted.failing),
+        revert_kind=clean(wanted.revert_kind),
+        revert=clean_or_none(wanted.revert),
+        reason=clean(wanted.reason),
+        version=wanted.version + 1,
+    )
+
+
+def _values(landing: Landing) -> dict[str, Any]:
+    return {
+        "state": landing.state.value,
+        "since": landing.since,
+        "priority": landing.priority,
+        "attempt": landing.attempt,
+        "infra_attempts": landing.infra_attempts,
+        "not_before": landing.not_before,
+        "candidate": landing.candidate,
+        "failing": to_json(landing.failing),
+        "cause": landing.cause,
+        "revert_kind": landing.revert_kind,
+        "revert": landing.revert,
+        "reason": landing.reason,
+        "version": landing.version,
+    }
+
+
+def _landing(row: Mapping[str, Any]) -> Landing:
+    return Landing(**{**row, "state": State(row["state"]), "failing": tuple(from_json(row["failing"]))})
+
+
+def _transition(row: Mapping[str, Any]) -> Transition:
+    earlier = None if row["before"] is None else State(row["before"])
+    return Transition(**{**row, "before": earlier, "after": State(row["after"])})

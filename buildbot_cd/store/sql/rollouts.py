@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rollouts and their hosts in SQL."""
+# ruff: noqa: D102 - the interface tells what each method means
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from buildbot_cd.errors import StaleVersion
+from buildbot_cd.store.rows import HostRow, Rollout, RolloutState
+from buildbot_cd.store.schema import rollout as table
+from buildbot_cd.store.schema import rollout_host
+from buildbot_cd.store.sql.statements import before, limited, many, missing, next_id, one, upsert
+from buildbot_cd.store.text import as_key, as_stored, clean, clean_or_none, fits, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class SqlRollouts:
+    """See `interface_work.Rollouts`."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+
+    def create(
+        self,
+        key: str,
+        gate: str,
+        landing: int | None,
+        release: str,
+        candidate: str,
+        seed: int,
+        plan: Mapping[str, Any],
+        at: float,
+        baseline: Mapping[str, Any] | None = None,
+    ) -> Rollout:
+        known = self.by_key(key)
+        if known is not None:
+            return known
+        last = sa.select(sa.func.max(table.c.fence)).where(table.c.gate == clean(gate))
+        fresh = new_rollout(
+            Rollout(
+                next_id(self._conn, table),
+                key,
+                gate,
+                landing,
+                release,
+                candidate,
+                (self._conn.execute(last).scalar() or 0) + 1,
+                seed,
+                at,
+                plan,
+                baseline or {},
+            )
+        )
+        self._conn.execute(sa.insert(table).values(**_row(fresh)))
+        return fresh
+
+    def get(self, ident: int) -> Rollout | None:
+        row = one(self._conn, sa.select(table).where(table.c.id == ident)) if fits(ident) else None
+        return None if row is None else _rollout(row)
+
+    def by_key(self, key: str) -> Rollout | None:
+        row = one(self._conn, sa.select(table).where(table.c.key == clean(key)))
+        return None if row is None else _rollout(row)
+
+    def update(self, rollout: Rollout) -> Rollout:
+        known = self.get(rollout.id)
+        if known is None:
+            raise missing("rollout", rollout.id)
+        changed = changed_rollout(known, rollout)
+        where = (table.c.id == rollout.id) & (table.c.version == rollout.version)
+        if self._conn.execute(sa.update(table).where(where).values(**_row(changed))).rowcount != 1:
+            raise StaleVersion(f"rollout {rollout.id} was changed by somebody else: read it again")
+        return changed
+
+    def latest(self, gate: str) -> Rollout | None:
+        return next(iter(self.recent(gate, 1)), None)
+
+    def for_landing(self, landing: int) -> tuple[Rollout, ...]:
+        query = sa.select(table).where(table.c.landing == landing).order_by(table.c.id)
+        return tuple(_rollout(row) for row in many(self._conn, query)) if fits(landing) else ()
+
+    def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Rollout, ...]:
+        query = sa.select(table).where(table.c.gate == clean(gate)).order_by(table.c.id.desc()).limit(limited(limit))
+        if before_id is not None:
+            query = query.where(before(table.c.id, before_id))
+        return tuple(_rollout(row) for row in many(self._conn, query))
+
+    def hosts(self, ident: int) -> tuple[HostRow, ...]:
+        rows = many(self._conn, sa.select(rollout_host).where(rollout_host.c.rollout == ident)) if fits(ident) else ()
+        # Sorted here: databases differ in the order of texts.
+        return tuple(sorted((HostRow(**row) for row in rows), key=lambda row: row.host))
+
+    def put_hosts(self, ident: int, rows: Iterable[HostRow]) -> None:
+        if self.get(ident) is None:
+            raise missing("rollout", ident)
+        last = {host.host: host for host in (stored_host(ident, row) for row in rows)}
+        upsert(self._conn, rollout_host, [asdict(host) for host in last.values()])
+
+
+def new_rollout(rollout: Rollout) -> Rollout:
+    """The rollout as it comes back from the database."""
+    return replace(
+        rollout,
+        key=as_key(rollout.key, "rollout"),
+        gate=as_key(rollout.gate, "gate"),
+        release=clean(rollout.release),
+        candidate=clean(rollout.candidate),
+        plan=as_stored(rollout.plan),
+        baseline=as_stored(rollout.baseline),
+        stage=clean(rollout.stage),
+        reason=clean(rollout.reason),
+    )
+
+
+def changed_rollout(known: Rollout, wanted: Rollout) -> Rollout:
+    """What is stored when ``wanted`` is written over ``known``."""
+    return new_rollout(
+        replace(
+            known,
+            state=wanted.state,
+            stage=wanted.stage,
+            plan=wanted.plan,
+            baseline=wanted.baseline,
+            ended_at=wanted.ended_at,
+            reason=wanted.reason,
+            version=wanted.version + 1,
+        )
+    )
+
+
+def stored_host(ident: int, row: HostRow) -> HostRow:
+    """The host's row as it comes back from the database."""
+    return HostRow(
+        ident,
+        as_key(row.host, "host"),
+        clean(row.role),
+        clean(row.stage),
+        clean_or_none(row.desired),
+        clean_or_none(row.observed),
+        clean_or_none(row.previous),
+        clean(row.phase),
+        clean(row.error),
+        row.at,
+    )
+
+
+def _row(rollout: Rollout) -> dict[str, Any]:
+    values = {name: getattr(rollout, name) for name in Rollout.__slots__}
+    texts = {"plan": to_json(rollout.plan), "baseline": to_json(rollout.baseline), "state": rollout.state.value}
+    return {**values, **texts}
+
+
+def _rollout(row: Mapping[str, Any]) -> Rollout:
+    values = {"plan": from_json(row["plan"]), "baseline": from_json(row["baseline"])}
+    return Rollout(**{**row, **values, "state": RolloutState(row["state"])})

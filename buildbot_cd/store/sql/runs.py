@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Test runs in SQL: the run itself. Its queue is in `run_queue`."""
+# ruff: noqa: D102 - the interface tells what each method means
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from buildbot_cd.store.rows import HARMLESS, Counts, Run, RunState, RunTest, WorkState
+from buildbot_cd.store.schema import run as table
+from buildbot_cd.store.schema import run_test
+from buildbot_cd.store.sql.run_queue import RunQueue
+from buildbot_cd.store.sql.statements import many, missing, next_id, one
+from buildbot_cd.store.text import as_key, clean, fits, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from buildbot_cd.store.interface_work import Choose
+    from buildbot_cd.store.rows import PlannedTest, TestResult
+
+
+class SqlRuns:
+    """See `interface_work.Runs`."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+        self._queue = RunQueue(conn)
+
+    def create(self, key: str, gate: str, landing: int | None, kind: str, revision: str, at: float) -> Run:
+        known = self.by_key(key)
+        if known is not None:
+            return known
+        fresh = new_run(next_id(self._conn, table), key, gate, landing, kind, revision, at)
+        self._conn.execute(
+            sa.insert(table).values(
+                id=fresh.id,
+                key=fresh.key,
+                gate=fresh.gate,
+                landing=landing,
+                kind=fresh.kind,
+                revision=fresh.revision,
+                created_at=at,
+                state=fresh.state.value,
+                selection="{}",
+                error="",
+            )
+        )
+        return fresh
+
+    def get(self, ident: int) -> Run | None:
+        row = one(self._conn, sa.select(table).where(table.c.id == ident)) if fits(ident) else None
+        return None if row is None else _run(row)
+
+    def by_key(self, key: str) -> Run | None:
+        row = one(self._conn, sa.select(table).where(table.c.key == clean(key)))
+        return None if row is None else _run(row)
+
+    def for_landing(self, landing: int) -> tuple[Run, ...]:
+        query = sa.select(table).where(table.c.landing == landing).order_by(table.c.id)
+        return tuple(_run(row) for row in many(self._conn, query)) if fits(landing) else ()
+
+    def plan(
+        self,
+        ident: int,
+        tests: Sequence[PlannedTest],
+        selection: Mapping[str, Any],
+        lower_bound: float | None,
+        at: float,
+    ) -> bool:
+        self._existing(ident)
+        values = {
+            "state": RunState.RUNNING.value,
+            "planned_at": at,
+            "selection": to_json(selection),
+            "lower_bound": lower_bound,
+        }
+        if not self._move(ident, [RunState.PLANNING], values):
+            return False
+        self._queue.fill(ident, tests)
+        return True
+
+    def claim(
+        self, ident: int, worker: str, at: float, choose: Choose, *, allow_avoided: bool = False
+    ) -> tuple[PlannedTest, ...]:
+        if self._existing(ident).state is not RunState.RUNNING:
+            return ()
+        return self._queue.claim(ident, clean(worker), at, choose, allow_avoided=allow_avoided)
+
+    def release(self, ident: int, worker: str) -> int:
+        self._existing(ident)
+        return self._queue.release(ident, clean(worker))
+
+    def report(self, ident: int, worker: str, results: Sequence[TestResult], at: float) -> tuple[str, ...]:
+        if self._existing(ident).state is not RunState.RUNNING:
+            return ()
+        return self._queue.report(ident, clean(worker), results, at)
+
+    def tests(self, ident: int) -> tuple[RunTest, ...]:
+        self._existing(ident)
+        query = sa.select(run_test).where(run_test.c.run == ident).order_by(run_test.c.position)
+        return tuple(_run_test(row) for row in many(self._conn, query))
+
+    def counts(self, ident: int) -> Counts:
+        self._existing(ident)
+        columns = (run_test.c.state, run_test.c.outcome)
+        query = sa.select(*columns, sa.func.count()).where(run_test.c.run == ident).group_by(*columns)
+        totals = {"waiting": 0, "claimed": 0, "done": 0, "failed": 0}
+        for state, outcome, number in self._conn.execute(query):
+            totals[state] += number
+            if state == WorkState.DONE.value and outcome not in HARMLESS:
+                totals["failed"] += number
+        return Counts(**totals)
+
+    def finish(self, ident: int, at: float, error: str = "") -> bool:
+        self._existing(ident)
+        values = {"state": RunState.DONE.value, "ended_at": at, "error": clean(error)}
+        return self._move(ident, [RunState.PLANNING, RunState.RUNNING], values)
+
+    def _existing(self, ident: int) -> Run:
+        found = self.get(ident)
+        if found is None:
+            raise missing("test run", ident)
+        return found
+
+    def _move(self, ident: int, states: list[RunState], values: Mapping[str, Any]) -> bool:
+        where = (table.c.id == ident) & table.c.state.in_([state.value for state in states])
+        return self._conn.execute(sa.update(table).where(where).values(**values)).rowcount == 1
+
+
+def new_run(ident: int, key: str, gate: str, landing: int | None, kind: str, revision: str, at: float) -> Run:
+    """A PLANNING run as it comes back from the database."""
+    return Run(ident, as_key(key, "test run"), clean(gate), landing, clean(kind), clean(revision), at)
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    return Run(**{**row, "state": RunState(row["state"]), "selection": from_json(row["selection"])})
+
+
+def _run_test(row: Mapping[str, Any]) -> RunTest:
+    values = {**row, "state": WorkState(row["state"]), "requires": tuple(from_json(row["requires"]))}
+    del values["unmet"]
+    return RunTest(**values)

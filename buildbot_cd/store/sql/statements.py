@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The few shapes of statement that all modules here share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from buildbot_cd.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def next_id(conn: sa.Connection, table: sa.Table) -> int:
+    """The id of the next row. Sound because writers go one after the other."""
+    return (conn.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0) + 1
+
+
+def insert_if_absent(conn: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """True if the row was written, False if a row with the same key is there; never breaks the transaction."""
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    statement: Any = insert(table).values(**values).on_conflict_do_nothing()
+    return conn.execute(statement).rowcount == 1
+
+
+def upsert(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows, each over the one with the same primary key."""
+    if not rows:
+        return
+    insert: Any = (postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert)(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    conn.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def one(conn: sa.Connection, statement: sa.Select[Any]) -> dict[str, Any] | None:
+    """The only row, or None."""
+    row = conn.execute(statement).one_or_none()
+    return None if row is None else dict(row._mapping)  # noqa: SLF001 - a public attribute: see SQLAlchemy's Row
+
+
+def many(conn: sa.Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+    """All rows, by column name."""
+    return [dict(row._mapping) for row in conn.execute(statement)]  # noqa: SLF001 - as above
+
+
+def limited(limit: int) -> int:
+    """A limit that every database takes: 0 for a negative one."""
+    return max(0, min(limit, 2**31))
+
+
+def before(column: sa.Column[int], ident: int) -> sa.ColumnElement[bool]:
+    """The condition that ids are under this one, which may be any number."""
+    return column < max(0, min(ident, 2**63 - 1))
+
+
+def missing(what: str, ident: object) -> StoreError:
+    """The error for a row that should be there."""
+    return StoreError(f"there is no {what} {ident}")

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verb ``observe``: what is new on trunk. Verb ``diff``: what a range changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.worker.git.history import is_ancestor, line, range_of, read
+from buildbot_cd.worker.git.trees import changed
+
+if TYPE_CHECKING:
+    from buildbot_cd.worker.git.history import Commit, Step
+    from buildbot_cd.worker.git.mirror import Mirror
+    from buildbot_cd.worker.git.request import Fields
+
+MOST = 1000
+"""Commits in one answer; the rest comes with the next look."""
+
+
+def observe(mirror: Mirror, fields: Fields) -> dict[str, Any]:
+    """{tip, rewritten, commits, truncated}; commits are the steps of trunk after ``since``, oldest first.
+
+    ``rewritten``: trunk does not hold ``since`` any more; then no commits are told.
+    """
+    since = fields.maybe_sha("since")
+    tip = mirror.fetch()
+    answer: dict[str, Any] = {"tip": tip, "rewritten": False, "commits": []}
+    if since is None or since == tip:
+        return answer
+    if not mirror.has(since) or not is_ancestor(mirror.git, since, tip):
+        return {**answer, "rewritten": True}
+    steps = line(mirror.git, since, tip)
+    told = steps[:MOST]
+    commits = read(mirror.git, [step.sha for step in told], mailmap_of=tip)
+    answer["commits"] = [_commit(mirror, step, commits[step.sha]) for step in told]
+    return {**answer, "truncated": True} if len(told) < len(steps) else answer
+
+
+def _commit(mirror: Mirror, step: Step, commit: Commit) -> dict[str, Any]:
+    return {
+        "sha": commit.sha,
+        "parent": step.parent,
+        "tree": commit.tree,
+        "author_name": commit.author_name,
+        "author_email": commit.author_email,
+        "committer_email": commit.committer_email,
+        "time": commit.time,
+        "subject": commit.subject,
+        "message": commit.message,
+        "trailers": {key: list(found) for key, found in commit.trailers.items()},
+        "files": list(changed(mirror.git, step.parent, commit.sha)),
+    }
+
+
+def diff(mirror: Mirror, fields: Fields) -> dict[str, Any]:
+    """{files, message, messages}: paths that ``base..head`` changes, and what all of its commits say, oldest first.
+
+    Commits of merged branches count too, since their trailers carry tags. ``message`` is all messages, with blank
+    lines between. Of more than `MOST` commits the newest are told.
+    """
+    base, head = fields.maybe_sha("base"), fields.sha("head")
+    mirror.need(base, head)
+    shas = range_of(mirror.git, base, head, first_parent=False)
+    told = shas[-MOST:]
+    commits = read(mirror.git, told)
+    messages = [commits[sha].message.rstrip("\n") for sha in told]
+    answer = {
+        "files": list(changed(mirror.git, base, head)),
+        "message": "\n\n".join(messages),
+        "messages": messages,
+    }
+    return {**answer, "truncated": True} if len(told) < len(shas) else answer

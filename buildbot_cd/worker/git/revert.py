@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verb ``revert``: take landings back on trunk by a forward replay of all others."""
+
+from __future__ import annotations
+
+import sys
+import time
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.errors import GitError
+from buildbot_cd.worker.git import checks
+from buildbot_cd.worker.git.commit import write
+from buildbot_cd.worker.git.history import is_ancestor
+from buildbot_cd.worker.git.message import message
+from buildbot_cd.worker.git.plan import plan
+from buildbot_cd.worker.git.push import push
+from buildbot_cd.worker.git.revert_request import Ask
+from buildbot_cd.worker.git.trees import tree_of
+from buildbot_cd.worker.git.trunk import ENTRY, by_bot, look
+
+if TYPE_CHECKING:
+    from buildbot_cd.worker.git.mirror import Mirror
+    from buildbot_cd.worker.git.plan import Plan, Survivor
+    from buildbot_cd.worker.git.request import Fields
+    from buildbot_cd.worker.git.trunk import Trunk
+
+_RACES = 10
+_UNKNOWN = 3
+
+
+def revert(mirror: Mirror, fields: Fields) -> dict[str, Any]:
+    """{sha, tree, tip, evicted, unseen, also}, with ``adopted`` if an earlier run had pushed it, or {refused: why}.
+
+    {already: true, sha: tip, ...} if trunk looks like that as it is; {shadow: true, would: {...}} if nothing is to be
+    pushed. Trunk is never forced: a push that comes too late is computed anew on what others pushed.
+    """
+    ask = Ask.read(fields)
+    unknown, text = 0, ""
+    for race in range(_RACES):
+        if race:
+            time.sleep(SystemRandom().uniform(min(0.2, ask.jitter), ask.jitter) * race / _RACES)
+        answer, made = _prepare(mirror, ask)
+        if made is None:
+            return answer
+        sha, planned = made
+        done = push(mirror, [f"{sha}:{mirror.trunk_ref}", f"{sha}:{_mark(mirror, ask, sha)}"])
+        text = done.text
+        tip = mirror.fetch()  # The remote alone knows what became of the push.
+        if is_ancestor(mirror.git, sha, tip):
+            return _verified(mirror, planned, sha, tip, answer)
+        if done.ok:
+            return {"refused": f"{sha} was pushed, but trunk's tip {tip} does not hold it: somebody rewrote trunk"}
+        if tip != planned.tip:
+            sys.stderr.write(f"trunk moved to {tip}: computing the revert again\n")
+            continue
+        if done.refused:
+            return {"refused": text}
+        unknown += 1
+        if unknown == _UNKNOWN:
+            raise GitError(f"the revert could not be pushed: {text}")
+    return {"refused": f"trunk moved during each of {_RACES} tries: {text}"}
+
+
+def _prepare(mirror: Mirror, ask: Ask) -> tuple[dict[str, Any], tuple[str, Plan] | None]:
+    """The answer, and what has to be pushed for it; nothing if the answer stands as it is."""
+    tip = mirror.fetch()
+    mirror.need(*ask.shas)
+    trunk = look(mirror, ask.tested, tip, ask.author)
+    if trunk is None:
+        return {"refused": f"trunk's tip {tip} and tested {ask.tested} have no history in common"}, None
+    found = _made_before(mirror, ask, trunk) or checks.before(mirror, ask, trunk)
+    if found is not None:
+        return found, None
+    planned = plan(mirror, ask, trunk, tip)
+    told = _told(planned)
+    refused = checks.after(mirror.git, ask, planned, trunk)
+    if refused is not None:
+        return {**told, **refused}, None
+    if planned.tree == tree_of(mirror.git, tip):
+        return {"already": True, "sha": tip, "tree": planned.tree, "tip": tip, **told}, None
+    sha = write(mirror.git, planned.tree, tip, ask.author, ask.when, message(mirror.git, ask, planned))
+    answer = {"sha": sha, "tree": planned.tree, "tip": tip, **told}
+    return ({"shadow": True, "would": answer}, None) if ask.shadow else (answer, (sha, planned))
+
+
+def _made_before(mirror: Mirror, ask: Ask, trunk: Trunk) -> dict[str, Any] | None:
+    """The answer for a revert that an earlier run pushed without living to tell."""
+    for step in trunk.steps:
+        commit = trunk.commits[step.sha]
+        if step.parent is None or not by_bot(commit, ask.author, ENTRY) or ask.key not in commit.trailers[ENTRY]:
+            continue
+        planned = plan(mirror, ask, trunk, step.parent)
+        if planned.tree != commit.tree:
+            return {"refused": f"{step.sha} says that it is the revert {ask.key}, but has not its tree: look at it"}
+        told = _told(planned)
+        return {"adopted": True, "sha": step.sha, "tree": commit.tree, "tip": trunk.tip, **told}
+    return None
+
+
+def _mark(mirror: Mirror, ask: Ask, sha: str) -> str:
+    """The ref for this revert; one that is taken by another revert of the same landing stays as it is."""
+    name = f"revert/{ask.bad[0].id}"
+    taken = mirror.marks("revert").get(name)
+    return f"refs/cd/{name}" if taken in {None, sha} else f"refs/cd/{name}-{sha[:12]}"
+
+
+def _verified(mirror: Mirror, planned: Plan, sha: str, tip: str, answer: dict[str, Any]) -> dict[str, Any]:
+    tree = tree_of(mirror.git, sha)
+    if tree != planned.tree:
+        raise GitError(f"{sha} has tree {tree}, but {planned.tree} was meant: the mirror is damaged")
+    return {**answer, "tip": tip}
+
+
+def _told(planned: Plan) -> dict[str, Any]:
+    return {
+        "evicted": [{"id": one.range.id, "paths": list(one.conflicts or ())} for one in planned.evicted if one.known],
+        "unseen": [_stranger(one) for one in planned.unseen],
+        "also": [sha for one in planned.evicted for sha in one.commits],
+    }
+
+
+def _stranger(one: Survivor) -> dict[str, Any]:
+    told = {"sha": one.range.head, "parent": one.range.base, "evicted": one.conflicts is not None}
+    return {**told, "paths": list(one.conflicts)} if one.conflicts is not None else told

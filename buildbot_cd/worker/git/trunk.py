@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What stands on trunk after ``tested``: whose landing each commit belongs to, and what was taken back already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from buildbot_cd.worker.git.candidate import BASE, HEAD
+from buildbot_cd.worker.git.history import is_ancestor, line, range_of, read, values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from buildbot_cd.worker.git.history import Commit, Step
+    from buildbot_cd.worker.git.mirror import Mirror
+    from buildbot_cd.worker.git.request import Identity
+    from buildbot_cd.worker.git.run import Git
+
+ENTRY, AUTO, REVERTS, ALSO = "CD-Reverts-Entry", "CD-Auto-Revert", "CD-Reverts", "CD-Also-Reverts"
+"""Trailers of a revert: its request's key, its kind, the commits asked for, and those that depend on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """Trunk from ``fork``, where it holds nothing but what ``tested`` holds, to ``tip``.
+
+    ``held``: commits whose change ``tested`` holds already though they stand after ``fork``; ``ours``: the gate's own
+    reverts.
+    """
+
+    tip: str
+    fork: str
+    steps: tuple[Step, ...]
+    commits: Mapping[str, Commit]
+    held: frozenset[str]
+    ours: frozenset[str]
+
+    def until(self, tip: str) -> tuple[Step, ...]:
+        """The steps up to and with ``tip``; none if that is ``fork``."""
+        places = [place for place, step in enumerate(self.steps) if step.sha == tip]
+        return self.steps[: places[0] + 1] if places else ()
+
+    def gone(self, steps: Sequence[Step]) -> set[str]:
+        """Commits that the gate's reverts among ``steps`` took back."""
+        reverts = [self.commits[step.sha] for step in steps if step.sha in self.ours]
+        return values(reverts, REVERTS) | values(reverts, ALSO)
+
+
+def look(mirror: Mirror, tested: str, tip: str, bot: Identity) -> Trunk | None:
+    """Trunk between ``tested`` and ``tip``; None if they have nothing in common."""
+    found = _fork(mirror.git, tested, tip)
+    if found is None:
+        return None
+    fork, built = found
+    steps = line(mirror.git, fork, tip)
+    commits = read(mirror.git, [step.sha for step in steps])
+    return Trunk(tip, fork, steps, commits, _held(mirror.git, built), _ours(mirror, commits, bot))
+
+
+def by_bot(commit: Commit, bot: Identity, key: str) -> bool:
+    """True if the bot committed it, and it has this trailer. Trailers alone prove nothing: anybody writes them."""
+    return commit.committer_raw.lower() == bot.mail.lower() and key in commit.trailers
+
+
+def _fork(git: Git, tested: str, tip: str) -> tuple[str, tuple[str, ...]] | None:
+    """The newest commit under ``tested`` that trunk holds, and the built candidates above it."""
+    if is_ancestor(git, tested, tip):
+        return tested, ()
+    built = range_of(git, tip, tested)
+    bottom = git.run("rev-parse", "--verify", "--quiet", f"{built[0]}^@").split()
+    return (bottom[0], built) if bottom else None
+
+
+def _held(git: Git, built: tuple[str, ...]) -> frozenset[str]:
+    held: set[str] = set()
+    for commit in read(git, built).values():
+        base, head = commit.trailers.get(BASE, ("",))[-1], commit.trailers.get(HEAD, ("",))[-1]
+        if head:
+            held.update(range_of(git, None if base == "none" else base, head))
+    return frozenset(held)
+
+
+def _ours(mirror: Mirror, commits: Mapping[str, Commit], bot: Identity) -> frozenset[str]:
+    """Reverts that the gate pushed. Each is named by a ref that only the gate may write; the trailer is no proof."""
+    named = set(mirror.marks("revert").values())
+    return frozenset(sha for sha, one in commits.items() if sha in named and by_bot(one, bot, AUTO))
