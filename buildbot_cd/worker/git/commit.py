@@ -18,8 +18,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 def write(git: Git, tree: str, parent: str, who: Identity, when: int, message: str) -> str:
     """The sha of a commit of ``tree`` on ``parent``; ``when`` is in seconds since the epoch."""
     date = f"@{when} +0000"
-    env = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER")
-           for part, value in (("NAME", who.name), ("EMAIL", who.mail), ("DATE", date))}
+    env = {
+        f"GIT_{role}_{part}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for part, value in (("NAME", who.name), ("EMAIL", who.mail), ("DATE", date))
+    }
     text = message.replace("\0", "").encode("utf-8", "replace")
     return git.run("commit-tree", "-p", parent, tree, input_=text, env=env).strip()
 

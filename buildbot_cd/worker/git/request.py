@@ -116,7 +116,9 @@ class Fields:
         """A list of [key, value]; keys of letters, digits and dashes."""
         value = self._values.get(name, [])
         good = isinstance(value, list) and all(
-            isinstance(one, list | tuple) and len(one) == 2 and all(isinstance(part, str) for part in one)
+            isinstance(one, list | tuple)
+            and len(one) == 2
+            and all(isinstance(part, str) for part in one)
             and _TRAILER.fullmatch(one[0])
             for one in value
         )

@@ -61,8 +61,9 @@ def three_way(git: Git, base: str, ours: str, theirs: str) -> Replayed:
 
 def changed(git: Git, before: str | None, after: str | None) -> tuple[str, ...]:
     """Paths that differ between two commits or trees; a rename counts as both of its names."""
-    names = [git.run("hash-object", "-t", "tree", "-w", "--stdin").strip() if one is None else one
-             for one in (before, after)]
+    names = [
+        git.run("hash-object", "-t", "tree", "-w", "--stdin").strip() if one is None else one for one in (before, after)
+    ]
     done = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", *(f"{one}^{{tree}}" for one in names))
     return tuple(done.rstrip("\0").split("\0")) if done else ()
 

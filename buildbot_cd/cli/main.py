@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``buildbot-cd``: finds the command and runs it. Only the module of the command in question is imported to run it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import buildbot_cd
+from buildbot_cd.cli import commands
+from buildbot_cd.errors import CdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class Command(Protocol):
+    """What a module in ``cli/commands`` is."""
+
+    HELP: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's own arguments."""
+
+    def run(self, given: argparse.Namespace) -> int:
+        """Do it; gives the exit status."""
+
+
+def names() -> list[str]:
+    """The commands that there are."""
+    return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(commands.__path__))
+
+
+def command(name: str) -> Command:
+    """The module of a command."""
+    module: Command = importlib.import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+    return module
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser; with ``only`` the one command in it that is to be run."""
+    top = argparse.ArgumentParser(
+        prog="buildbot-cd",
+        description="Continuous deployment for a Buildbot master.",
+        epilog="Docs: docs/reference/cli.md",
+    )
+    top.add_argument("--version", action="version", version=f"buildbot-cd {buildbot_cd.__version__}")
+    below = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in names() if only is None else [only]:
+        one = command(name)
+        own = below.add_parser(name, help=one.HELP, description=one.HELP)
+        one.arguments(own)
+        own.set_defaults(run=one.run)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    known = words[0] if words and words[0] in names() else None
+    given = parser(known).parse_args(words)
+    try:
+        return int(given.run(given))
+    except CdError as error:
+        print(f"buildbot-cd {given.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `buildbot-cd status | head`
+        sys.stderr.close()
+        return 1
