@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.python import log
 
 from buildbot_cd.core.landing.values import EffectKind, Intent, IntentState
+from buildbot_cd.engine.refs import branch_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -86,7 +87,7 @@ class Performer:
             [self._builder(intent)],
             key=intent.key,
             reason=str(intent.payload.get("why") or intent.payload.get("reason") or intent.key),
-            source=self._source(intent),
+            source=await self._source(intent),
             properties={"cd_epoch": intent.epoch, **dict(intent.payload.get("properties", {}))},
             priority=GATE_PRIORITY,
         )
@@ -109,11 +110,15 @@ class Performer:
     def _builder(self, intent: Intent) -> str:
         return str(intent.payload["builder"]) if intent.kind is EffectKind.BUILD else BUILDER_OF[intent.kind]
 
-    def _source(self, intent: Intent) -> dict[str, str | None]:
-        revision = intent.payload.get("revision") or intent.payload.get("candidate")
-        branch = intent.payload.get("branch") or self.trunk.branch
+    async def _source(self, intent: Intent) -> dict[str, str | None]:
+        """What the build checks out. A candidate that was built never was on trunk: it is fetched by its own ref."""
+        trunk = self.trunk.branch
         if intent.kind in (EffectKind.OBSERVE, EffectKind.CANDIDATE, EffectKind.REVERT, EffectKind.MARK):
-            return {"repository": self.trunk.repository, "branch": self.trunk.branch, "revision": None}
+            return {"repository": self.trunk.repository, "branch": trunk, "revision": None}
+        revision = intent.payload.get("revision") or intent.payload.get("candidate")
+        branch = intent.payload.get("branch") or await self.store.transact(
+            lambda tx: branch_of(tx, intent.gate, revision, trunk)
+        )
         return {"repository": self.trunk.repository, "branch": branch, "revision": revision}
 
 

@@ -23,16 +23,17 @@ _RACES = 3
 def candidate(mirror: Mirror, fields: Fields) -> dict[str, Any]:
     """{sha, tree, synthetic}, or {conflict: paths}.
 
-    A landing that stands on ``onto`` itself is its own candidate. Any other one is replayed, with fixed dates and
-    thus always with the same sha, and pushed to ``refs/cd/candidate/<id>-<attempt>``. ``empty``: it changes nothing.
+    A landing that stands on ``onto`` itself, or on a commit with its very tree (as after a revert), is its own
+    candidate. Any other one is replayed, with fixed dates and thus always with the same sha, and pushed to
+    ``refs/cd/candidate/<id>-<attempt>``. ``empty``: it changes nothing.
     """
     ident, attempt, when = fields.id("id"), fields.id("attempt"), int(fields.number("when"))
     onto, base, head = fields.sha("onto"), fields.maybe_sha("base"), fields.sha("head")
     who, message = fields.identity("author"), fields.text("message", "")
     mirror.need(onto, base, head)
-    if base == onto:
-        return {"sha": head, "tree": tree_of(mirror.git, head), "synthetic": False}
     before = tree_of(mirror.git, onto)
+    if base == onto or (base is not None and tree_of(mirror.git, base) == before):
+        return {"sha": head, "tree": tree_of(mirror.git, head), "synthetic": False}
     found = pick(mirror.git, before, base, head)
     if found.tree is None:
         return {"conflict": list(found.conflicts)}
