@@ -30,7 +30,6 @@ from buildbot_cd.errors import CdError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from buildbot_cd.cli.demo.workspace import Workspace
 
 MARK = "a buildbot-cd demo"
 """Name of the file that shows that a directory is ours to delete."""
@@ -158,7 +157,7 @@ class Company:
         for one in self.place.hosts:
             with contextlib.suppress(OSError):
                 url = f"http://{one.address}:{self.place.port}/healthz"
-                with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - own loopback
+                with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
                     found[one.name] = str(answer.headers.get("X-Release", ""))
         return found
 

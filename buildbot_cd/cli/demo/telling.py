@@ -69,7 +69,8 @@ def columns(head: list[str], rows: list[list[str]]) -> list[str]:
 
     def line(row: list[str]) -> str:
         cells = [
-            text.ljust(width) if at < 2 else text.rjust(width) for at, (text, width) in enumerate(zip(row, widths))
+            text.ljust(width) if at < 2 else text.rjust(width)
+            for at, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         return "  ".join(cells).rstrip()
 
