@@ -20,6 +20,17 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 
 
+SLOW = ("postgres", "sshd", "integration", "e2e")
+"""Marks of tests that come last, the slowest at the end: who breaks a rule hears of it within a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first; within the same kind the order stays."""
+    items.sort(
+        key=lambda item: max((at for at, mark in enumerate(SLOW, 1) if item.get_closest_marker(mark)), default=0)
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With CI=true a test that skips itself has failed: the build server is where everything must run."""

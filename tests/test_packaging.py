@@ -117,6 +117,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 
 
+def test_the_wheel_holds_the_ready_configurations(wheel: zipfile.ZipFile) -> None:
+    """`buildbot-cd demo` works from an installed package, far from any checkout."""
+    names = set(wheel.namelist())
+    wanted = {"master/buildbot.tac", "master/master.cfg", "master/cd.yaml", "worker/buildbot.tac"}
+    assert {f"buildbot_cd/cli/demo/ready/{name}" for name in wanted} <= names
+
+
 def test_the_wheel_tells_version_and_license(wheel: zipfile.ZipFile) -> None:
     """The version comes from the package, and the license's text travels with it."""
     info = f"buildbot_cd-{buildbot_cd.__version__}.dist-info/"
