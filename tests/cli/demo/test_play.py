@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -42,9 +42,18 @@ def inside(directory: Path) -> list[int]:
     return found
 
 
+def links(folder: Path) -> list[str]:
+    """Where the links in a folder lead; none if it is gone."""
+    found = []
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError):
+            found.append(str(path.readlink()))
+    return found
+
+
 def listening(pids: list[int]) -> set[str]:
     """The addresses on which these processes listen, over TCP."""
-    inodes = {os.readlink(fd) for pid in pids for fd in Path(f"/proc/{pid}/fd").glob("*") if fd.is_symlink()}
+    inodes = {one for pid in pids for one in links(Path(f"/proc/{pid}/fd"))}
     found = set()
     for table, version in (("tcp", 4), ("tcp6", 16)):
         for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

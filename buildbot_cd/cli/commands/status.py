@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``buildbot-cd status``: is it safe to push, and why does what is on its way wait?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from buildbot_cd.cli.asking.client import Client, options
+from buildbot_cd.cli.asking.words import ago, ahead, clock, plain, table
+
+HELP = "is it safe to push, who is inside, and why does each landing wait (exit 1: better not push now)"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its own arguments."""
+    options(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """0 if it is safe to push, 1 if not."""
+    client = Client.of(given)
+    gate = client.gate(given.gate)
+    landings = client.rows("landings", "landings", gate=gate["name"], open=1, limit=500)
+    if given.json:
+        print(json.dumps({"gate": gate, "landings": landings}, indent=1))
+    else:
+        print("\n".join(banner(gate)))
+        if landings:
+            print()
+            inside(landings, float(gate["now"]))
+    return 0 if gate["safe"] else 1
+
+
+def banner(gate: dict[str, Any]) -> list[str]:
+    """The gate in a few lines: whether to push, who set its mode and why, what is tested and what is live."""
+    lines = [f"{gate['name']}: {'safe to push' if gate['safe'] else 'better not push now'}"]
+    if gate["mode"] != "open":
+        until = f" until {clock(gate['until'])}" if gate["until"] else ""
+        lines.append(f"  {gate['mode']} by {plain(gate['by'] or 'nobody named')}{until}: {plain(gate['why'])}")
+    elif gate["obstacle"]:
+        lines.append(f"  {plain(gate['obstacle'])}")
+    lines.append(f"  live {str(gate['live'])[:12]}, tested {str(gate['tested'])[:12]}, {gate['queued']} waiting")
+    return lines
+
+
+def inside(landings: list[dict[str, Any]], now: float) -> None:
+    """Print the open landings: those inside first, then the queue in its order."""
+
+    def place(one: dict[str, Any]) -> tuple[int, int]:
+        return ((one["waiting"] or {}).get("position") or 0, one["id"])
+
+    rows = []
+    for one in sorted(landings, key=place):
+        waiting = one["waiting"] or {}
+        since = waiting.get("since", one["since"])
+        rows.append(
+            [
+                one["id"],
+                one["state"],
+                ago(since, now),
+                ahead(waiting.get("eta"), now),
+                one["subject"],
+                waiting.get("why"),
+            ]
+        )
+    table(["landing", "state", "since", "live in", "subject", "why it waits"], rows)
