@@ -9,25 +9,22 @@ from __future__ import annotations
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from buildbot_cd.cli.demo.site import Site
 from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
+from buildbot_cd.testing.seen import Seen
 from buildbot_cd.testing.yard_files import BARRIER, BUILD, CONFTEST, HOOK, RESTART, TESTS
 
-LIMIT = 60.0
 ADA = Engineer("Ada", "ada@shop.example")
 GRACE = Engineer("Grace", "grace@shop.example")
 WORKERS = ("git-1", "deploy-1", "test-1", "test-2")
 
 
 @dataclass
-class Yard:
+class Yard(Seen):
     """Everything of one test, below ``directory``."""
 
     directory: Path
@@ -161,33 +158,6 @@ class Yard:
             return
 
     # -- what can be seen
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of the master's database, read from outside."""
-        url = self.site.db_url.replace("sqlite:///", f"sqlite:///{self.site.master}/")
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(sa.text(query))]
-
-    def until(self, done: Callable[[], Any], what: str, seconds: float = LIMIT) -> Any:
-        """Wait for something that can be asked, with a limit."""
-        return self.site.wait(done, what, seconds)
-
-    def landing(self, number: int = 1) -> dict[str, Any]:
-        """A landing's row."""
-        found = self.rows(f"SELECT id, state, reason, head FROM cd_landing WHERE id = {number:d}")  # noqa: S608 - a number
-        return dict(zip(("id", "state", "reason", "head"), found[0], strict=True)) if found else {"state": None}
-
-    def comes_to(self, state: str, number: int = 1, seconds: float = LIMIT) -> dict[str, Any]:
-        """Wait until the landing is in this state; a landing that ended elsewhere fails at once, with its reason."""
-
-        def there() -> bool:
-            now = self.landing(number)
-            assert now["state"] == state or now["state"] not in ("live", "reverted", "halted"), now
-            return bool(now["state"] == state)
-
-        self.until(there, f"landing {number} to be {state}; it is {self.landing(number)}", seconds)
-        return self.landing(number)
 
     def releases(self) -> set[str]:
         """What the hosts' `current` links lead to."""
