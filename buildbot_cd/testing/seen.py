@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.cli.demo.site import Site
 
-LIMIT = 60.0
+LIMIT = 120.0
 """Seconds that a test waits for one thing."""
 
 

@@ -20,7 +20,7 @@ from buildbot_cd.cli.demo.workspace import git
 from buildbot_cd.testing.repositories import Repository
 from buildbot_cd.testing.seen import Seen
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 PUBLIC = "https://github.com/buildbot/hello-world.git"
 TWO_LINES = """

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from buildbot_cd.testing.yard import Yard
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 ON_BOTH = pytest.mark.parametrize(
     "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
