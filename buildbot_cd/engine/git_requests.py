@@ -19,6 +19,13 @@ WHY = {
 }
 
 
+MAX_CASCADE, MAX_ENGINEERS = 3, 2
+"""So many landings of so many other engineers may go along with a revert before people are asked."""
+
+FEW = 10
+"""Failing tests that a revert's message names."""
+
+
 @dataclass(frozen=True, slots=True)
 class GitSettings:
     """Whose name the gate's commits carry, and where trunk is."""
@@ -52,34 +59,45 @@ def request(intent: Intent, gate: Gate, landing: Landing | None, settings: GitSe
 
 
 def _revert(intent: Intent, landing: Landing, settings: GitSettings) -> dict[str, Any]:
-    failing = [str(one) for one in intent.payload["failing"]]
     because = str(intent.payload["because"])
     page = f"{settings.pages}#/cd/landings/{landing.id}"
     return {
         **_pick(intent, "tested", "known_tip", "bad", "survivors", "when", "shadow", "subject"),
         "key": intent.key,
         "author": settings.author,
-        "max_cascade": 3,
+        "max_cascade": MAX_CASCADE,
+        "max_engineers": MAX_ENGINEERS,
         "reason": str(intent.payload["reason"]),
-        "body": "\n".join(
-            [
-                f"This reverts landing {landing.id}, {landing.base[:12]}..{landing.head[:12]}. {WHY.get(because, '')}",
-                f"Reason: {intent.payload['reason']}",
-                *([f"Failing: {', '.join(failing[:10])}"] if failing else []),
-                f"Page: {page}",
-                "",
-                (
-                    "Nothing is lost. To bring the work back: git fetch && git cherry-pick "
-                    f"{landing.base[:12]}..{landing.head[:12]}, then mend it, try it with `buildbot try`, and push."
-                ),
-            ]
-        ),
+        "body": _body(intent, landing, because, page),
         "trailers": [
             ["CD-Auto-Revert", because],
             ["CD-Candidate", str(intent.payload.get("candidate") or landing.head)],
+            ["CD-Build", page],
             ["CD-Epoch", str(intent.epoch)],
         ],
     }
+
+
+def _body(intent: Intent, landing: Landing, because: str, page: str) -> str:
+    """What people read first. It speaks of the change and of the tests, never of the person."""
+    failing = [str(one) for one in intent.payload["failing"]]
+    more = f" (and {len(failing) - FEW} more)" if len(failing) > FEW else ""
+    what = f"{landing.base[:12]}..{landing.head[:12]}" if landing.base else landing.head[:12]
+    return "\n".join(
+        [
+            f"This reverts landing {landing.id}, {what}. {WHY.get(because, '')}",
+            "Trunk returns to the last state that passed all tests; later work that does not need this change stays.",
+            "",
+            f"Reason: {_flat(intent.payload['reason'])}",
+            *([f"Failing: {', '.join(_flat(one) for one in failing[:FEW])}{more}"] if failing else []),
+            f"Builds and logs: {page}",
+        ]
+    )
+
+
+def _flat(text: object) -> str:
+    """On one line: names of tests and reasons are data, and must not look like lines of ours."""
+    return " ".join(str(text).split())
 
 
 def _pick(intent: Intent, *names: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.worker.git.history import is_ancestor, range_of, read
 from buildbot_cd.worker.git.trees import changed, renamed, tree_of, unpick
-from buildbot_cd.worker.git.trunk import AUTO, by_bot
 
 if TYPE_CHECKING:
     from buildbot_cd.worker.git.mirror import Mirror
@@ -29,9 +28,9 @@ def before(mirror: Mirror, ask: Ask, trunk: Trunk) -> dict[str, Any] | None:
             return {"refused": f"{one.head} cannot be reverted on {ask.tested}: {where}"}
         if one.head in trunk.held:
             return {"refused": f"{one.head} cannot be reverted on {ask.tested}: tested holds it as a candidate"}
-        for commit in read(git, range_of(git, one.base, one.head)).values():
-            if by_bot(commit, ask.author, AUTO):
-                return {"refused": "auto-revert", "sha_refused": commit.sha}
+        own = [sha for sha in range_of(git, one.base, one.head) if sha in trunk.ours]
+        if own:
+            return {"refused": "auto-revert", "sha_refused": own[-1]}
     return None
 
 
@@ -39,6 +38,9 @@ def after(git: Git, ask: Ask, plan: Plan, trunk: Trunk) -> dict[str, Any] | None
     """Why the plan is not carried out: {refused: text, ...}; None if it may be pushed."""
     if len(plan.evicted) > ask.max_cascade:
         return {"refused": "cascade", "max_cascade": ask.max_cascade}
+    others = _others(git, plan)
+    if len(others) > ask.max_engineers:
+        return {"refused": "cascade", "max_engineers": ask.max_engineers, "engineers": others}
     strange = sorted(set(changed(git, plan.tip, plan.tree)) - _allowed(git, plan, trunk))
     if strange:
         return {"refused": f"the revert would change {', '.join(strange[:5])}, which no reverted change touched"}
@@ -46,6 +48,15 @@ def after(git: Git, ask: Ask, plan: Plan, trunk: Trunk) -> dict[str, Any] | None
     if classic is not None and classic != plan.tree:
         return {"refused": f"replay gives tree {plan.tree}, but git revert gives {classic}", "classic": classic}
     return None
+
+
+def _others(git: Git, plan: Plan) -> list[str]:
+    """Who else would lose work: committers of what is evicted, but for those of what was asked for."""
+    own = {sha for one in plan.bad for sha in one.commits}
+    lost = {sha for one in plan.evicted for sha in one.commits}
+    commits = read(git, sorted(own | lost), mailmap_of=plan.tip)
+    who = {sha: commit.committer_email.lower() for sha, commit in commits.items()}
+    return sorted({who[sha] for sha in lost} - {who[sha] for sha in own})
 
 
 def _allowed(git: Git, plan: Plan, trunk: Trunk) -> set[str]:

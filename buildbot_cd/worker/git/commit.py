@@ -33,6 +33,15 @@ def one_line(text: str, limit: int = 400) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def many_lines(text: str, limit: int = 20_000) -> str:
+    """The text with its lines kept, but without what could hide from git or from a reader what stands below it.
+
+    git takes a line of scissors for the end of a message, and everything after it for no part of the trailers.
+    """
+    rows = [one_line(row, limit) for row in text[:limit].splitlines()]
+    return "\n".join(f"> {row}" if row.startswith("#") else row for row in rows).strip()
+
+
 def block(trailers: Sequence[tuple[str, str]]) -> str:
     """The trailers as a paragraph of their own."""
     return "".join(f"{key}: {one_line(value)}\n" for key, value in trailers)

@@ -67,6 +67,27 @@ def line(git: Git, since: str, tip: str) -> tuple[Step, ...]:
     return (Step(steps[start].sha, since), *steps[start + 1 :])
 
 
+def through(git: Git, since: str, tip: str, stops: Iterable[str]) -> tuple[Step, ...]:
+    """As `line`, but by way of ``stops``: commits at which trunk is known to have stood between ``since`` and ``tip``.
+
+    Whoever merges trunk into their work and pushes that takes earlier tips off the first-parent line. A landing or a
+    revert that ended in one of them still is a step of trunk. Stops that trunk never passed are left out.
+    """
+    plain = line(git, since, tip)
+    known = set(stops)
+    if known <= {since, *(step.sha for step in plain)}:
+        return plain
+    passed = [sha for sha in git.run("rev-list", "--topo-order", "--reverse", tip, f"^{since}").split() if sha in known]
+    if set(passed) <= {step.sha for step in plain}:
+        return plain
+    steps: list[Step] = []
+    for stop in dict.fromkeys((*passed, tip)):
+        last = steps[-1].sha if steps else since
+        if is_ancestor(git, last, stop):
+            steps += line(git, last, stop)
+    return tuple(steps)
+
+
 def range_of(git: Git, base: str | None, head: str, *, first_parent: bool = True) -> tuple[str, ...]:
     """The commits after ``base`` up to ``head``, oldest first."""
     how = ("--first-parent",) if first_parent else ()

@@ -6,9 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.worker.git.history import is_ancestor, line, range_of, read
-from buildbot_cd.worker.git.trees import changed
+from buildbot_cd.worker.git.trees import changed, changed_each, patch_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from buildbot_cd.worker.git.history import Commit, Step
     from buildbot_cd.worker.git.mirror import Mirror
     from buildbot_cd.worker.git.request import Fields
@@ -16,9 +18,14 @@ if TYPE_CHECKING:
 MOST = 1000
 """Commits in one answer; the rest comes with the next look."""
 
+MOST_TEXT = 8_000_000
+"""Characters of messages and paths in one answer."""
+
 
 def observe(mirror: Mirror, fields: Fields) -> dict[str, Any]:
     """{tip, rewritten, commits, truncated}; commits are the steps of trunk after ``since``, oldest first.
+
+    Each has ``patch_id``, see `patch_ids`.
 
     ``rewritten``: trunk does not hold ``since`` any more; then no commits are told.
     """
@@ -32,11 +39,17 @@ def observe(mirror: Mirror, fields: Fields) -> dict[str, Any]:
     steps = line(mirror.git, since, tip)
     told = steps[:MOST]
     commits = read(mirror.git, [step.sha for step in told], mailmap_of=tip)
-    answer["commits"] = [_commit(mirror, step, commits[step.sha]) for step in told]
-    return {**answer, "truncated": True} if len(told) < len(steps) else answer
+    pairs = [(step.parent, step.sha) for step in told]
+    files, patches = changed_each(mirror.git, pairs), patch_ids(mirror.git, pairs)
+    rows = [
+        {**_commit(step, commits[step.sha]), "files": list(paths), "patch_id": patches.get(step.sha)}
+        for step, paths in zip(told, files, strict=True)
+    ]
+    answer["commits"] = rows[: _fitting(rows)]
+    return {**answer, "truncated": True} if len(answer["commits"]) < len(steps) else answer
 
 
-def _commit(mirror: Mirror, step: Step, commit: Commit) -> dict[str, Any]:
+def _commit(step: Step, commit: Commit) -> dict[str, Any]:
     return {
         "sha": commit.sha,
         "parent": step.parent,
@@ -48,8 +61,17 @@ def _commit(mirror: Mirror, step: Step, commit: Commit) -> dict[str, Any]:
         "subject": commit.subject,
         "message": commit.message,
         "trailers": {key: list(found) for key, found in commit.trailers.items()},
-        "files": list(changed(mirror.git, step.parent, commit.sha)),
     }
+
+
+def _fitting(rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many commits fit into one answer: one at least, else it could never be told."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row["message"]) + sum(len(path) for path in row["files"])
+        if count and size > MOST_TEXT:
+            return count
+    return len(rows)
 
 
 def diff(mirror: Mirror, fields: Fields) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from buildbot_cd.errors import GitError
 from buildbot_cd.worker.git import checks
 from buildbot_cd.worker.git.commit import write
 from buildbot_cd.worker.git.history import is_ancestor
+from buildbot_cd.worker.git.marks import move
 from buildbot_cd.worker.git.message import message
 from buildbot_cd.worker.git.plan import plan
 from buildbot_cd.worker.git.push import push
 from buildbot_cd.worker.git.revert_request import Ask
 from buildbot_cd.worker.git.trees import tree_of
-from buildbot_cd.worker.git.trunk import ENTRY, by_bot, look
+from buildbot_cd.worker.git.trunk import ENTRY, look
 
 if TYPE_CHECKING:
     from buildbot_cd.worker.git.mirror import Mirror
@@ -66,7 +67,7 @@ def _prepare(mirror: Mirror, ask: Ask) -> tuple[dict[str, Any], tuple[str, Plan]
     """The answer, and what has to be pushed for it; nothing if the answer stands as it is."""
     tip = mirror.fetch()
     mirror.need(*ask.shas)
-    trunk = look(mirror, ask.tested, tip, ask.author)
+    trunk = look(mirror, ask.tested, tip, ask.author, ask.stops)
     if trunk is None:
         return {"refused": f"trunk's tip {tip} and tested {ask.tested} have no history in common"}, None
     found = _made_before(mirror, ask, trunk) or checks.before(mirror, ask, trunk)
@@ -74,21 +75,29 @@ def _prepare(mirror: Mirror, ask: Ask) -> tuple[dict[str, Any], tuple[str, Plan]
         return found, None
     planned = plan(mirror, ask, trunk, tip)
     told = _told(planned)
-    refused = checks.after(mirror.git, ask, planned, trunk)
-    if refused is not None:
-        return {**told, **refused}, None
     if planned.tree == tree_of(mirror.git, tip):
         return {"already": True, "sha": tip, "tree": planned.tree, "tip": tip, **told}, None
-    sha = write(mirror.git, planned.tree, tip, ask.author, ask.when, message(mirror.git, ask, planned))
+    sha = write(mirror.git, planned.tree, tip, ask.author, ask.when, message(mirror.git, ask, planned, mirror.branch))
+    refused = checks.after(mirror.git, ask, planned, trunk)
+    if refused is not None:
+        return {**told, **refused, **_shown(mirror, ask, sha)}, None
     answer = {"sha": sha, "tree": planned.tree, "tip": tip, **told}
     return ({"shadow": True, "would": answer}, None) if ask.shadow else (answer, (sha, planned))
+
+
+def _shown(mirror: Mirror, ask: Ask, sha: str) -> dict[str, Any]:
+    """Show what was not pushed to trunk under a ref beside it, so that a person needs only to look and to push it."""
+    ref = f"refs/cd/prepared/{ask.bad[0].id}"
+    if ask.shadow or "ok" not in move(mirror, ref, sha, mirror.look_up(ref)):
+        return {}
+    return {"prepared": {"ref": ref, "sha": sha}}
 
 
 def _made_before(mirror: Mirror, ask: Ask, trunk: Trunk) -> dict[str, Any] | None:
     """The answer for a revert that an earlier run pushed without living to tell."""
     for step in trunk.steps:
         commit = trunk.commits[step.sha]
-        if step.parent is None or not by_bot(commit, ask.author, ENTRY) or ask.key not in commit.trailers[ENTRY]:
+        if step.parent is None or step.sha not in trunk.ours or ask.key not in commit.trailers.get(ENTRY, ()):
             continue
         planned = plan(mirror, ask, trunk, step.parent)
         if planned.tree != commit.tree:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """``key`` names the revert for ever; ``tested`` is where the replay starts; ``jitter`` is in seconds."""
+    """``key`` names the revert for ever; ``tested`` is where the replay starts; ``jitter`` is in seconds.
+
+    ``max_cascade``: so many landings may be taken back because they depend on those asked for; ``max_engineers``: so
+    many engineers may lose work that way.
+    """
 
     key: str
     tested: str
@@ -28,6 +32,7 @@ class Ask:
     trailers: tuple[tuple[str, str], ...]
     reason: str
     max_cascade: int
+    max_engineers: int
     shadow: bool
     jitter: float
 
@@ -50,6 +55,7 @@ class Ask:
             trailers=fields.trailers("trailers"),
             reason=fields.text("reason", ""),
             max_cascade=int(fields.number("max_cascade", 3)),
+            max_engineers=int(fields.number("max_engineers", 2)),
             shadow=fields.flag("shadow"),
             jitter=fields.number("jitter", 5.0),
         )
@@ -59,3 +65,8 @@ class Ask:
         """Every commit that the request names."""
         ends = (sha for one in (*self.bad, *self.survivors) for sha in (one.base, one.head))
         return (self.tested, self.known_tip, *ends)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Commits that were trunk's tip once."""
+        return tuple(sha for sha in self.shas[1:] if sha is not None)

@@ -8,9 +8,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from buildbot_cd.errors import GitError
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 LOCAL_TIMEOUT = 120.0
 """Seconds for a call that touches no network."""
+
+PIPE_TIMEOUT = 30.0
+"""Seconds for two calls of git of which one feeds the other."""
+
+_PURE = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
 
 # Variables by which a caller's repository or name would get into ours. Those for transport (GIT_SSH_COMMAND) stay.
 _FOREIGN = re.compile(
@@ -63,15 +69,19 @@ class Done:
 
 
 class Git:
-    """git on one bare repository. ``timeout`` is the limit of a call over the network, in seconds."""
+    """git on one bare repository. ``timeout`` is the limit of a call over the network, in seconds.
+
+    ``trees`` (commit to tree) and ``replays`` (tree and parents to commit) spare questions whose answer never changes.
+    """
 
     def __init__(self, directory: str, timeout: float) -> None:
         self.directory, self.timeout = directory, timeout
+        self.trees: dict[str | None, str] = {}
+        self.replays: dict[tuple[str, ...], str] = {}
 
     def try_(self, *args: str, input_: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
         """A call without network, whatever its exit code. Raises GitTimeout."""
-        pure = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1", **(env or {})}
-        return self._call(args, input_, pure, LOCAL_TIMEOUT)
+        return self._call(args, input_, {**_PURE, **(env or {})}, LOCAL_TIMEOUT)
 
     def run(self, *args: str, input_: bytes = b"", env: Mapping[str, str] | None = None) -> str:
         """A call without network that has to work; its stdout. Raises GitError with git's words."""
@@ -80,6 +90,24 @@ class Git:
             raise GitError(f"git {args[0]} ended with {done.code}: {done.err or done.text}")
         return done.text
 
+    def piped(self, first: tuple[str, ...], second: tuple[str, ...], input_: bytes) -> Done:
+        """What ``second`` makes of the output of ``first``, however much that is. Raises GitTimeout."""
+        with tempfile.TemporaryFile() as asked:
+            asked.write(input_)
+            asked.seek(0)
+            source = self._start(first, _PURE, asked, subprocess.DEVNULL)
+        assert source.stdout is not None
+        try:
+            with source.stdout:
+                done = self._call(second, source.stdout, _PURE, PIPE_TIMEOUT)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(source.pid, signal.SIGKILL)
+            raise
+        finally:
+            code = source.wait()
+        return Done(done.code or code, done.out, done.err)
+
     def remote(self, *args: str) -> Done:
         """A call over the network, with the worker's own settings for credentials. Raises GitTimeout."""
         done = self._call(args, b"", {}, self.timeout)
@@ -87,28 +115,34 @@ class Git:
             sys.stderr.write(f"git {args[0]} ended with {done.code}: {done.err}\n")
         return done
 
-    def _call(self, args: tuple[str, ...], input_: bytes, env: Mapping[str, str], timeout: float) -> Done:
-        settings = [part for one in _SETTINGS for part in ("-c", one)]
-        argv = ["git", f"--git-dir={self.directory}", "--no-pager", *settings, *args]
+    def _call(self, args: tuple[str, ...], input_: bytes | IO[bytes], env: Mapping[str, str], timeout: float) -> Done:
+        data = input_ if isinstance(input_, bytes) else None
+        started = self._start(args, env, subprocess.PIPE if isinstance(input_, bytes) else input_, subprocess.PIPE)
         try:
-            started = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=_environment(env),
-                start_new_session=True,  # no terminal to ask for passwords, and one group to end
-            )
-        except (OSError, ValueError) as error:
-            raise GitError(f"git {args[0]} could not be started: {error}") from error
-        try:
-            out, err = started.communicate(input_, timeout)
+            out, err = started.communicate(data, timeout)
         except subprocess.TimeoutExpired as error:
             raise GitTimeout(f"git {args[0]} did not end within {timeout:g} s {_end(started)}".rstrip()) from error
         except BaseException:
             _end(started)
             raise
         return Done(started.returncode, out, redact(err.decode("utf-8", "replace").strip()))
+
+    def _start(
+        self, args: tuple[str, ...], env: Mapping[str, str], stdin: int | IO[bytes], stderr: int
+    ) -> subprocess.Popen[bytes]:
+        settings = [part for one in _SETTINGS for part in ("-c", one)]
+        argv = ["git", f"--git-dir={self.directory}", "--no-pager", *settings, *args]
+        try:
+            return subprocess.Popen(
+                argv,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=_environment(env),
+                start_new_session=True,  # no terminal to ask for passwords, and one group to end
+            )
+        except (OSError, ValueError) as error:
+            raise GitError(f"git {args[0]} could not be started: {error}") from error
 
 
 def redact(text: str) -> str:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buildbot_cd.errors import GitError
+from buildbot_cd.worker.git.run import GitTimeout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from buildbot_cd.worker.git.run import Git
 
 _NOBODY = {
@@ -21,6 +24,9 @@ _NOBODY = {
 }
 
 
+_EMPTY = ("-t", "tree", "-w", "--stdin")
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """The tree, or None and the paths that stand against it."""
@@ -31,9 +37,11 @@ class Replayed:
 
 def tree_of(git: Git, commit: str | None) -> str:
     """The tree of a commit; the empty tree for None, which is what a root commit stands on."""
-    if commit is None:
-        return git.run("hash-object", "-t", "tree", "-w", "--stdin").strip()
-    return git.run("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
+    known = git.trees.get(commit)
+    if known is None:
+        ask = ("rev-parse", "--verify", f"{commit}^{{tree}}") if commit else ("hash-object", *_EMPTY)
+        known = git.trees[commit] = git.run(*ask).strip()
+    return known
 
 
 def pick(git: Git, onto: str, base: str | None, head: str) -> Replayed:
@@ -61,11 +69,50 @@ def three_way(git: Git, base: str, ours: str, theirs: str) -> Replayed:
 
 def changed(git: Git, before: str | None, after: str | None) -> tuple[str, ...]:
     """Paths that differ between two commits or trees; a rename counts as both of its names."""
-    names = [
-        git.run("hash-object", "-t", "tree", "-w", "--stdin").strip() if one is None else one for one in (before, after)
-    ]
+    names = [one or tree_of(git, None) for one in (before, after)]
     done = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", *(f"{one}^{{tree}}" for one in names))
     return tuple(done.rstrip("\0").split("\0")) if done else ()
+
+
+def changed_each(git: Git, pairs: Sequence[tuple[str | None, str]]) -> tuple[tuple[str, ...], ...]:
+    """`changed` for many (parent or None, commit) in one call of git."""
+    if not pairs:
+        return ()
+    args = ("diff-tree", "--stdin", "-r", "-z", "--root", "--always", "--name-only", "--no-renames")
+    parts = git.run(*args, input_=_asked(pairs)).split("\0")
+    found: list[list[str]] = []
+    wanted = [head for _, head in pairs]
+    for part in parts[:-1]:
+        if len(found) < len(wanted) and part == wanted[len(found)]:
+            found.append([])
+        else:
+            found[-1].append(part)
+    return tuple(tuple(one) for one in found)
+
+
+def patch_ids(git: Git, pairs: Sequence[tuple[str | None, str]]) -> dict[str, str]:
+    """Commit -> name of its patch against its parent: the same wherever the same change is made once more.
+
+    Line numbers do not count, white space does: a mended indentation is a new change. A binary file, and one of more
+    than a megabyte, counts by what it was and what it became. Commits without a change have none; nor has any if git
+    takes too long over them.
+    """
+    if not pairs:
+        return {}
+    made = ("-c", "core.bigFileThreshold=1m", "diff-tree", "--stdin", "-r", "--root", "-p", "--full-index")
+    how = ("--no-renames", "--no-ext-diff", "--no-textconv")
+    try:
+        said = git.piped((*made, *how), ("patch-id", "--verbatim"), _asked(pairs))
+    except GitTimeout:
+        return {}
+    if said.code:
+        raise GitError(f"git patch-id ended with {said.code}: {said.err}")
+    rows = [row.split() for row in said.text.splitlines()]
+    return {row[1]: row[0] for row in rows if len(row) == 2}
+
+
+def _asked(pairs: Sequence[tuple[str | None, str]]) -> bytes:
+    return "".join(f"{head} {parent or ''}".strip() + "\n" for parent, head in pairs).encode()
 
 
 def renamed(git: Git, before: str | None, after: str) -> tuple[tuple[str, str], ...]:
@@ -79,5 +126,8 @@ def renamed(git: Git, before: str | None, after: str) -> tuple[tuple[str, str], 
 
 
 def _bare_commit(git: Git, tree: str, *parents: str) -> str:
-    args = [part for parent in parents for part in ("-p", parent)]
-    return git.run("commit-tree", *args, "-m", "replay", tree, env=_NOBODY).strip()
+    key = (tree, *parents)
+    if key not in git.replays:
+        args = [part for parent in parents for part in ("-p", parent)]
+        git.replays[key] = git.run("commit-tree", *args, "-m", "replay", tree, env=_NOBODY).strip()
+    return git.replays[key]

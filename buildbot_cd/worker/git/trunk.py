@@ -6,16 +6,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from buildbot_cd.worker.git.candidate import BASE, HEAD
-from buildbot_cd.worker.git.history import is_ancestor, line, range_of, read, values
+from buildbot_cd.worker.git.history import is_ancestor, range_of, read, through, values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from buildbot_cd.worker.git.history import Commit, Step
     from buildbot_cd.worker.git.mirror import Mirror
     from buildbot_cd.worker.git.request import Identity
     from buildbot_cd.worker.git.run import Git
+
+BASE, HEAD = "CD-Candidate-Base", "CD-Candidate-Head"
+"""Trailers by which a built candidate tells which commits of trunk it holds."""
 
 ENTRY, AUTO, REVERTS, ALSO = "CD-Reverts-Entry", "CD-Auto-Revert", "CD-Reverts", "CD-Also-Reverts"
 """Trailers of a revert: its request's key, its kind, the commits asked for, and those that depend on them."""
@@ -41,26 +43,27 @@ class Trunk:
         places = [place for place, step in enumerate(self.steps) if step.sha == tip]
         return self.steps[: places[0] + 1] if places else ()
 
+    @property
+    def settled(self) -> bool:
+        """True if nothing stands there but what ``tested`` holds, what was taken back, and what took it back."""
+        known = self.held | self.ours | self.gone(self.steps)
+        return all(step.sha in known for step in self.steps)
+
     def gone(self, steps: Sequence[Step]) -> set[str]:
         """Commits that the gate's reverts among ``steps`` took back."""
         reverts = [self.commits[step.sha] for step in steps if step.sha in self.ours]
         return values(reverts, REVERTS) | values(reverts, ALSO)
 
 
-def look(mirror: Mirror, tested: str, tip: str, bot: Identity) -> Trunk | None:
-    """Trunk between ``tested`` and ``tip``; None if they have nothing in common."""
+def look(mirror: Mirror, tested: str, tip: str, bot: Identity, stops: Iterable[str] = ()) -> Trunk | None:
+    """Trunk between ``tested`` and ``tip``; None if they have nothing in common. ``stops``: where trunk stood once."""
     found = _fork(mirror.git, tested, tip)
     if found is None:
         return None
     fork, built = found
-    steps = line(mirror.git, fork, tip)
+    steps = through(mirror.git, fork, tip, {*stops, *mirror.marks("revert").values()})
     commits = read(mirror.git, [step.sha for step in steps])
     return Trunk(tip, fork, steps, commits, _held(mirror.git, built), _ours(mirror, commits, bot))
-
-
-def by_bot(commit: Commit, bot: Identity, key: str) -> bool:
-    """True if the bot committed it, and it has this trailer. Trailers alone prove nothing: anybody writes them."""
-    return commit.committer_raw.lower() == bot.mail.lower() and key in commit.trailers
 
 
 def _fork(git: Git, tested: str, tip: str) -> tuple[str, tuple[str, ...]] | None:
@@ -68,7 +71,7 @@ def _fork(git: Git, tested: str, tip: str) -> tuple[str, tuple[str, ...]] | None
     if is_ancestor(git, tested, tip):
         return tested, ()
     built = range_of(git, tip, tested)
-    bottom = git.run("rev-parse", "--verify", "--quiet", f"{built[0]}^@").split()
+    bottom = git.run("rev-parse", f"{built[0]}^@").split()
     return (bottom[0], built) if bottom else None
 
 
@@ -82,6 +85,13 @@ def _held(git: Git, built: tuple[str, ...]) -> frozenset[str]:
 
 
 def _ours(mirror: Mirror, commits: Mapping[str, Commit], bot: Identity) -> frozenset[str]:
-    """Reverts that the gate pushed. Each is named by a ref that only the gate may write; the trailer is no proof."""
+    """Reverts that the gate pushed: each is named by a ref that came with it, and that only the gate may write.
+
+    Committer and trailers alone prove nothing, since anybody can write them.
+    """
     named = set(mirror.marks("revert").values())
-    return frozenset(sha for sha, one in commits.items() if sha in named and by_bot(one, bot, AUTO))
+    return frozenset(
+        sha
+        for sha, one in commits.items()
+        if sha in named and one.committer_raw.lower() == bot.mail.lower() and AUTO in one.trailers
+    )

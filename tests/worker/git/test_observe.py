@@ -124,3 +124,60 @@ def test_diff_from_the_beginning(server: Repository, ask: Ask) -> None:
     """A root commit is compared with nothing."""
     head = server.commit({"a": "1"})
     assert ask("diff", base=None, head=head)["files"] == ["a"]
+
+
+def _patch_ids(ask: Ask, since: str) -> list[str | None]:
+    return [commit["patch_id"] for commit in ask("observe", since=since)["commits"]]
+
+
+def test_a_change_made_once_more_has_the_same_patch_id(server: Repository, ask: Ask) -> None:
+    """Wherever it stands by now; a commit without a change has none."""
+    lines = "".join(f"line {number}\n" for number in range(30))
+    old = server.commit({"f": lines})
+    server.commit({"f": lines.replace("line 20\n", "new 20\n")})
+    server.commit({"f": lines})
+    server.commit({"f": "first\n" + lines})
+    server.commit({"f": "first\n" + lines.replace("line 20\n", "new 20\n")}, message="Once more")
+    server.commit({})
+    first, back, _, again, nothing = _patch_ids(ask, old)
+    assert first == again
+    assert first != back
+    assert nothing is None
+
+
+def test_a_mended_change_has_another_patch_id(server: Repository, ask: Ask) -> None:
+    """White space and the bytes of binary files count, since a mended indentation is a mended change."""
+    old = server.commit({"f.py": "if x:\n    y\n", "b": b"\0a"})
+    server.commit({"f.py": "if x:\n    y\n    z\n"}, parent=old)
+    (first,) = _patch_ids(ask, old)
+    server.commit({"f.py": "if x:\n    y\nz\n"}, parent=old)
+    (second,) = _patch_ids(ask, old)
+    server.commit({"b": b"\0b"}, parent=old)
+    (third,) = _patch_ids(ask, old)
+    server.commit({"b": b"\0c"}, parent=old)
+    (fourth,) = _patch_ids(ask, old)
+    assert len({first, second, third, fourth}) == 4
+
+
+def test_a_merge_has_the_patch_id_of_its_step(server: Repository, ask: Ask) -> None:
+    """It is that of all which the merge brings to trunk, as if it had been pushed as one commit."""
+    root = server.commit({"a": "1"})
+    side = server.commit({"b": "1"}, parent=root, ref="refs/heads/topic")
+    side = server.commit({"b": "2"}, parent=side, ref="refs/heads/topic")
+    server.commit({"b": "2"}, parent=root, merged=[side])
+    (merge,) = _patch_ids(ask, root)
+    server.commit({"b": "2"}, parent=root)
+    assert _patch_ids(ask, root) == [merge]
+
+
+def test_an_answer_stays_within_bounds(server: Repository, ask: Ask) -> None:
+    """Ten messages of a megabyte do not travel at once; what is left out comes with the next look."""
+    old = server.commit({"a": "1"})
+    shas = [server.commit({"a": str(number)}, message="x" * 1_000_000) for number in range(2, 12)]
+    answer = ask("observe", since=old)
+    told = [commit["sha"] for commit in answer["commits"]]
+    assert answer["truncated"] is True
+    assert told == shas[: len(told)]
+    rest = ask("observe", since=told[-1])
+    assert told + [commit["sha"] for commit in rest["commits"]] == shas
+    assert "truncated" not in rest
