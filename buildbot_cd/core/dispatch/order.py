@@ -60,9 +60,8 @@ def _groups(works: Sequence[Work], seconds: Mapping[str, float]) -> dict[str, fl
     for work in works:
         if work.group is not None:
             members.setdefault(work.group, []).append(seconds[work.nid])
-    total = {
-        group: math.fsum(each) for group, each in members.items()
-    }  # the same in whatever order they were collected
+    # Exact sums: the same in whatever order the tests were collected.
+    total = {group: math.fsum(each) for group, each in members.items()}
     return {work.nid: total[work.group] for work in works if work.group is not None}
 
 

@@ -87,7 +87,7 @@ def test_requirements_come_along() -> None:
 
 def test_a_doubled_test_is_refused() -> None:
     """Two tests of one id would share a result."""
-    with pytest.raises(SelectionError, match="t/cart.py::total was collected twice"):
+    with pytest.raises(SelectionError, match=r"t/cart\.py::total was collected twice"):
         select([CART, CART], [], Change(()))
 
 

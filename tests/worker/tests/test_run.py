@@ -84,7 +84,8 @@ def test_subtests_stand_for_no_test(project: Project) -> None:
             "def test_good(subtests):\n    for i in range(3):\n        with subtests.test(i=i): pass\n"
             "def test_bad(subtests):\n    for i in range(3):\n        with subtests.test(i=i): assert i != 1\n"
             "class TestU(unittest.TestCase):\n"
-            "    def test_u(self):\n        for i in range(3):\n            with self.subTest(i=i): self.assertNotEqual(i, 1)\n"
+            "    def test_u(self):\n"
+            "        for i in range(3):\n            with self.subTest(i=i): self.assertNotEqual(i, 1)\n"
         )
     )
     said = project.run(f"{A}test_good", f"{A}test_bad", f"{A}TestU::test_u")
