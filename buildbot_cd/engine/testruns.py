@@ -5,7 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.dispatch import Estimate, Ready, Work, chunk, expected, lower_bound, order, updated
+from buildbot_cd.core.dispatch import (
+    Asker,
+    Estimate,
+    Offer,
+    Other,
+    Ready,
+    Work,
+    assign,
+    expected,
+    lower_bound,
+    order,
+    restarted,
+    updated,
+)
 from buildbot_cd.core.selection import (
     Change,
     PathRule,
@@ -95,7 +108,8 @@ class TestRuns:
 
         def choose(ready: Sequence[ReadyTest], remaining: float, active: int) -> Sequence[str]:
             offered = [Ready(one.nid, one.estimate, one.rank, one.group) for one in ready]
-            return chunk(offered, remaining, max(active, shards), OVERHEAD)
+            offer = Offer(offered, remaining, [Other()] * (max(active, shards) - 1))
+            return assign([Asker(worker)], offer, restarted(OVERHEAD))[worker]
 
         return await self.store.transact(lambda tx: tx.runs.claim(run, worker, self.now(), choose, allow_avoided=alone))
 

@@ -1,66 +1,187 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How much a worker takes at once: much at first, little at the end (guided self-scheduling)."""
+"""Who takes what: the longest way to the end to the fastest worker, much at first, little at the end.
+
+Chunk sizes follow guided self-scheduling: a worker takes its part of what is left, in proportion to its speed. A test
+that only waits for tests of the chunk comes along (a chain needs no round trip a link). A slow worker leaves a test
+alone if a faster one, though it has to come free first, would end it earlier and the run would otherwise be longer.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from buildbot_cd.core.dispatch.offer import Asker, Offer, Pace, Ready, Waiting
 
-class Ready(NamedTuple):
-    """A test that may run now."""
 
-    nid: str
+def assign(askers: Sequence[Asker], offer: Offer, pace: Pace) -> dict[str, tuple[str, ...]]:
+    """By name of each asking worker the nids that it takes, in the order in which it runs them.
+
+    A worker gets nothing if nothing may run, if everything that may avoids it, or if it should leave what there is to
+    faster ones. Tests of a group that are ready go together; a suspect (`Ready.alone`) travels alone.
+    """
+    shares = _Shares(askers, offer, pace)
+    ordered = sorted(askers, key=lambda one: (-one.speed, one.name))
+    return {one.name: shares.of(one, len(ordered) - number - 1) for number, one in enumerate(ordered)}
+
+
+@dataclass(slots=True)
+class _Unit:
+    """What travels together, with its sum and the way from its start to the end."""
+
+    tests: list[Ready]
     seconds: float
     rank: float
-    group: str | None = None
+    promised: bool = False
+
+    @property
+    def followed(self) -> bool:
+        """Whether others wait for it."""
+        return self.rank > self.seconds * (1 + 1e-9)
 
 
-def chunk_seconds(
-    remaining_seconds: float, active_workers: int, overhead_seconds: float, k: float = 1.5, minimum: float = 1.0
-) -> float:
-    """How long a chunk may be: max(minimum, 2 k overhead, remaining / (k workers)).
+class _Shares:
+    """What is left while the askers are served one after the other, the fastest first."""
 
-    ``overhead_seconds`` is what a chunk costs beside its tests (process start and the master's round trip).
-    The shares R/(k m) shrink geometrically, so some k ln(R / (m minimum)) chunks a worker are paid for; adding the idle
-    time of the last chunk, minimum / 2, and setting the derivative to zero gives 2 k overhead as the least worthy size.
-    """
-    share = remaining_seconds / (k * max(active_workers, 1))
-    return max(minimum, 2 * k * overhead_seconds, share)
+    def __init__(self, askers: Sequence[Asker], offer: Offer, pace: Pace) -> None:
+        self._pace = pace
+        self._units = _units(offer.ready)
+        self._chains = _Chains(offer.waiting)
+        self._left = offer.remaining
+        self._speed = sum(one.speed for one in (*askers, *offer.others))
+        self._busy = [[one.free_in, one.speed] for one in offer.others]
+        held = sum(one.left for one in offer.others if one.left < float("inf"))
+        fastest = max(one.speed for one in (*askers, *offer.others))
+        longest = max((unit.rank for unit in self._units), default=0.0)
+        self._horizon = max((offer.remaining + held) / self._speed, longest / fastest)
+
+    def of(self, asker: Asker, behind: int) -> tuple[str, ...]:
+        """The asker's chunk; ``behind`` is how many more ask at this moment."""
+        size = max(self._pace.least, self._left / (self._pace.k * self._speed)) * asker.speed
+        at = self._first(asker)
+        if at is None:
+            return ()
+        chunk = _Chunk([], 0.0)
+        chunk.add(self._units.pop(at))
+        if not chunk.tests[0].alone:
+            self._fill(chunk, asker, size, at, behind)
+        self._left = max(self._left - chunk.seconds, 0.0)
+        return tuple(test.nid for test in chunk.tests)
+
+    def _first(self, asker: Asker) -> int | None:
+        """The place of the unit that the asker begins with."""
+        for at, unit in enumerate(self._units):
+            if _may(asker, unit) and not self._better_elsewhere(asker, unit):
+                return at
+        return None
+
+    def _better_elsewhere(self, asker: Asker, unit: _Unit) -> bool:
+        """Whether the run would be longer for it, and a faster worker, expected to come free, would end it earlier.
+
+        That worker is then taken to be busy with it: it cannot be waited for twice.
+        """
+        if unit.promised:
+            return True
+        own = unit.rank / asker.speed
+        if own <= self._horizon * (1 + 1e-9) or any(test.avoid for test in unit.tests):
+            return False
+        faster = [one for one in self._busy if one[1] > asker.speed and one[0] + unit.rank / one[1] < own]
+        if not faster:
+            return False
+        chosen = min(faster, key=lambda one: one[0] + unit.rank / one[1])
+        chosen[0] += unit.seconds / chosen[1]
+        unit.promised = True
+        return True
+
+    def _fill(self, chunk: _Chunk, asker: Asker, size: float, at: int, behind: int) -> None:
+        """Add what fits, the chunk's own followers before other tests."""
+        taken = self._chains.followers(chunk, asker, size)
+        while at < len(self._units) and taken is None and len(self._units) > behind:
+            unit = self._units[at]
+            if unit.promised or not _may(asker, unit) or unit.tests[0].alone or self._urgent(unit, chunk, asker):
+                at += 1
+                continue
+            if chunk.seconds + unit.seconds > size:
+                return
+            chunk.add(self._units.pop(at))
+            taken = self._chains.followers(chunk, asker, size)
+
+    def _urgent(self, unit: _Unit, chunk: _Chunk, asker: Asker) -> bool:
+        """Whether what waits for this unit cannot wait until the chunk comes to it."""
+        return unit.followed and (chunk.seconds + unit.rank) / asker.speed > self._horizon
 
 
-def chunk(
-    ready: Sequence[Ready],
-    remaining_seconds: float,
-    active_workers: int,
-    overhead_seconds: float,
-    k: float = 1.5,
-    minimum: float = 1.0,
-) -> tuple[str, ...]:
-    """The nids that the asking worker takes, longest way to the end first.
+@dataclass(slots=True)
+class _Chunk:
+    """What an asker has so far."""
 
-    ``remaining_seconds`` is the estimate of all that nobody took yet, ready or not; ``active_workers`` all that will
-    ask, also those that have not done so yet: alone the first one would take far too much. Tests are added in order
-    while they fit into `chunk_seconds`; one that is longer travels alone. The ready tests of a group go together.
-    """
-    size = chunk_seconds(remaining_seconds, active_workers, overhead_seconds, k, minimum)
-    taken: list[str] = []
-    total = 0.0
-    for seconds, nids in _units(ready):
-        if taken and total + seconds > size:
-            break
-        taken += nids
-        total += seconds
-    return tuple(taken)
+    tests: list[Ready]
+    seconds: float
+
+    def add(self, unit: _Unit) -> None:
+        """Put the unit behind what is there."""
+        self.tests += unit.tests
+        self.seconds += unit.seconds
 
 
-def _units(ready: Sequence[Ready]) -> list[tuple[float, list[str]]]:
-    """What travels together, in order: (seconds, nids). Equal ranks keep the order in which they are given."""
-    units: dict[tuple[bool, str], list[Ready]] = {}
+class _Chains:
+    """The tests that wait, found by what they wait for."""
+
+    def __init__(self, waiting: Sequence[Waiting]) -> None:
+        self._by_need: dict[str, list[Waiting]] = {}
+        for one in waiting:
+            for nid in dict.fromkeys(one.requires):
+                self._by_need.setdefault(nid, []).append(one)
+        self._met: dict[str, int] = {}
+
+    def followers(self, chunk: _Chunk, asker: Asker, size: float) -> Waiting | None:
+        """Let the chunk take along what waits for nothing but its tests, best first, while it fits.
+
+        Gives one that is free to come along but does not fit: then the chunk should end, so that it is not delayed.
+        """
+        if not self._by_need:
+            return None
+        inside = {test.nid for test in chunk.tests}
+        front = [one for test in chunk.tests for one in self._by_need.get(test.nid, ())]
+        while front:
+            free = [one for one in front if one.test.nid not in inside and self._is_free(one, inside)]
+            free = [one for one in free if one.test.avoid != asker.name and not one.test.alone]
+            if not free:
+                return None
+            best = max(free, key=lambda one: one.test.rank)
+            if chunk.seconds + best.test.seconds > size:
+                return best
+            chunk.tests.append(best.test)
+            chunk.seconds += best.test.seconds
+            inside.add(best.test.nid)
+            front = [*free, *self._by_need.get(best.test.nid, ())]
+        return None
+
+    @staticmethod
+    def _is_free(one: Waiting, inside: set[str]) -> bool:
+        return len(inside.intersection(one.requires)) >= one.unmet
+
+
+def _may(asker: Asker, unit: _Unit) -> bool:
+    return all(test.avoid != asker.name for test in unit.tests)
+
+
+def _units(ready: Sequence[Ready]) -> list[_Unit]:
+    """What travels together, longest way first. Equal ranks keep the order in which they are given."""
+    units: list[_Unit] = []
+    groups: dict[str, _Unit] = {}
     for test in ready:
-        key = (False, test.nid) if test.group is None else (True, test.group)
-        units.setdefault(key, []).append(test)
-    ordered = sorted(units.values(), key=lambda unit: (-max(t.rank for t in unit), -sum(t.seconds for t in unit)))
-    return [(sum(test.seconds for test in unit), [test.nid for test in unit]) for unit in ordered]
+        if test.group is not None and not test.alone and test.group in groups:
+            unit = groups[test.group]
+            unit.tests.append(test)
+            unit.seconds += test.seconds
+            unit.rank = max(unit.rank, test.rank, unit.seconds)
+            continue
+        unit = _Unit([test], test.seconds, test.rank)
+        units.append(unit)
+        if test.group is not None and not test.alone:
+            groups[test.group] = unit
+    return sorted(units, key=lambda unit: (-unit.rank, -unit.seconds)) if groups else units

@@ -70,8 +70,8 @@ def updated(estimate: Estimate | None, seconds: float, log_speed: float = 0.0) -
 
     ``log_speed`` is ln of the worker's speed (1 is the pool's mean, 2 is twice as fast): a fast worker's time is
     stretched to that of an average one. From the sixth observation on, one counts for at most three deviations: an
-    outlier moves little, a lasting change widens the variance and is followed within some eight runs. What is no
-    duration (not a number, or negative) counts as a millisecond.
+    outlier moves little, a lasting change widens the variance and is followed within some nine runs, even by a test
+    that was steady. What is no duration (not a number, or negative) counts as a millisecond.
     """
     x = math.log(min(max(1.0, seconds * 1000), MOST_MILLISECONDS)) + log_speed
     if estimate is None or estimate.n == 0:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from buildbot_cd.core.dispatch.estimates import expected
@@ -55,10 +56,12 @@ def order(works: Sequence[Work], estimates: Mapping[str, Estimate]) -> list[Queu
 
 def _groups(works: Sequence[Work], seconds: Mapping[str, float]) -> dict[str, float]:
     """By nid, the seconds of the whole group that it belongs to."""
-    total: dict[str, float] = {}
+    members: dict[str, list[float]] = {}
     for work in works:
         if work.group is not None:
-            total[work.group] = total.get(work.group, 0.0) + seconds[work.nid]
+            members.setdefault(work.group, []).append(seconds[work.nid])
+    # Exact sums: the same in whatever order the tests were collected.
+    total = {group: math.fsum(each) for group, each in members.items()}
     return {work.nid: total[work.group] for work in works if work.group is not None}
 
 
