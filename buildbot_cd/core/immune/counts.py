@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from buildbot_cd.core.immune.dispersion import Dispersion
-from buildbot_cd.core.immune.mixture import GRID, Vector, binomial_log_ratios, log_mean_exp, poisson_log_ratios
+from buildbot_cd.core.immune.dispersion import phi_of
+from buildbot_cd.core.immune.mixture import (
+    GRID,
+    SIGNIFICANCE,
+    Vector,
+    binomial_log_ratios,
+    log_mean_exp,
+    log_mix,
+    poisson_log_ratios,
+)
 from buildbot_cd.core.immune.power import Outlook, is_blind, smallest_visible
 from buildbot_cd.core.immune.prerate import pre_rates
+from buildbot_cd.core.immune.restarts import Schedule
 from buildbot_cd.core.immune.values import Bad, MetricEvidence, MetricSpec
 
 if TYPE_CHECKING:
@@ -39,6 +48,33 @@ class _Arm:
         self.exposure += other.exposure
         self.offset += other.offset
 
+    def since(self, before: _Arm) -> _Arm:
+        return _Arm(self.events - before.events, self.exposure - before.exposure, self.offset - before.offset)
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What is cumulated: log likelihood ratios by grid point, residual and expectation by control host, both arms."""
+
+    harm: Vector
+    residual: Vector
+    expected: Vector
+    a: _Arm
+    b: _Arm
+
+    @classmethod
+    def none(cls, controls: int) -> _Standing:
+        return cls(np.zeros_like(GRID), np.zeros(controls), np.zeros(controls), _Arm(), _Arm())
+
+    def since(self, before: _Standing) -> _Standing:
+        return _Standing(
+            self.harm - before.harm,
+            self.residual - before.residual,
+            self.expected - before.expected,
+            self.a.since(before.a),
+            self.b.since(before.b),
+        )
+
 
 class CountProcess:
     """Evidence on one COUNT metric, gathered interval by interval.
@@ -56,84 +92,117 @@ class CountProcess:
         expected: int | None = None,
     ) -> None:
         self.spec = spec
-        self._canary, self._control = canary, control
+        self._canary = canary
+        self._place = {host: place for place, host in enumerate(sorted(control))}
         self._needed, self._expected = needed, expected
+        self._error = min(SIGNIFICANCE, math.exp(-needed))
         self._rates = pre_rates(spec.name, baseline)
-        self._dispersion = Dispersion(self._rates)
+        self._control_rates = np.array([self._rates.of(host) for host in self._place], dtype=np.float64)
         self._steps: Vector = GRID if spec.bad is Bad.UP else -GRID
-        self._harm = np.zeros_like(GRID)
+        self._schedule = Schedule.of(expected)
+        self._now = _Standing.none(len(self._place))
+        self._marks = [_Standing.none(len(self._place))]
+        self._heard = np.zeros(len(self._place), dtype=bool)
         self._safe = np.zeros_like(GRID)
         self._rare = np.zeros_like(GRID)
-        self._a, self._b = _Arm(), _Arm()
         self._samples = self._intervals = 0
-        self._seen_canary = self._seen_control = False
+        self._seen_canary = False
 
     def observe(self, interval: Interval) -> None:
         """Take in one interval; hosts of neither arm are ignored."""
         readings = interval.counts.get(self.spec.name, ())
         canaries = [r for r in readings if r.host in self._canary]
-        controls = [r for r in readings if r.host in self._control]
+        controls = [r for r in readings if r.host in self._place]
         self._intervals += 1
         self._seen_canary |= bool(canaries)
-        self._seen_control |= bool(controls)
-        a, b = self._arm(canaries), self._arm(controls)
-        if b.offset > 0:
-            self._dispersion.observe(controls, b.events, b.offset)
+        a = _Arm(
+            # Events without exposure (a request that ended in the next interval) still count.
+            math.fsum(r.events for r in canaries),
+            math.fsum(r.exposure for r in canaries),
+            math.fsum(r.exposure * self._rates.of(r.host) for r in canaries),
+        )
+        b = self._take_controls(controls)
         if a.offset > 0 and b.offset > 0:
             self._contrast(a, b)
 
-    def _arm(self, readings: Sequence[Reading]) -> _Arm:
-        # Events without exposure (a request that ended in the next interval) still count.
-        offset = sum(r.exposure * self._rates.of(r.host) for r in readings)
-        return _Arm(sum(r.events for r in readings), sum(r.exposure for r in readings), offset)
+    def _take_controls(self, controls: Sequence[Reading]) -> _Arm:
+        if not controls:
+            return _Arm()
+        places = np.array([self._place[r.host] for r in controls])
+        events = np.array([r.events for r in controls])
+        exposure = np.array([r.exposure for r in controls])
+        offset = exposure * self._control_rates[places]
+        self._heard[places] = True
+        arm = _Arm(float(events.sum()), float(exposure.sum()), float(offset.sum()))
+        if arm.offset > 0:
+            usual = arm.events / arm.offset * offset
+            self._now.residual[places] += events - usual
+            self._now.expected[places] += usual
+        return arm
 
     def _contrast(self, a: _Arm, b: _Arm) -> None:
         both = a.events + b.events
         args = (a.events, both, a.offset, b.offset)
-        self._harm += binomial_log_ratios(self._steps, self.spec.null_ratio, *args)
+        self._now.harm += binomial_log_ratios(self._steps, self.spec.null_ratio, *args)
         self._safe += binomial_log_ratios(-self._steps, self.spec.harm_ratio, *args)
         self._rare += poisson_log_ratios(-GRID, a.events, self.spec.floor * a.exposure)
-        self._a.add(a)
-        self._b.add(b)
+        self._now.a.add(a)
+        self._now.b.add(b)
         self._samples += 1
+        if self._samples in self._schedule.after:
+            self._marks.append(self._now.since(self._marks[0]))  # a copy: the first mark is all zero
+
+    def _phi(self, window: _Standing) -> float:
+        """Dispersion of the controls in a part of the watch."""
+        return phi_of(window.residual, window.expected, int(np.count_nonzero(self._heard)), self._error)
+
+    def _log_harm(self) -> tuple[float, float]:
+        """Log e-value of harm, and as it counts: the whole watch, mixed with the processes that began later."""
+        weights = [self._schedule.first, *self._schedule.weights]
+        shown, counted = [], []
+        for mark in self._marks:
+            window = self._now.since(mark)
+            log_e = log_mean_exp(window.harm / self._phi(window))
+            shown.append(log_e)
+            counted.append(log_e if self._worth_acting(window) else min(log_e, 0.0))
+        used = weights[: len(shown)]
+        return log_mix(shown, used), log_mix(counted, used)
 
     def evidence(self) -> MetricEvidence:
         """Where this metric stands now."""
-        phi = self._dispersion.phi()
-        log_e = log_mean_exp(self._harm / phi)
+        phi = self._phi(self._now)
+        log_e, counted = self._log_harm()
         outlook = self._outlook(phi)
         return MetricEvidence(
             name=self.spec.name,
             log_e=log_e,
-            counted=log_e if self._worth_acting() else min(log_e, 0.0),
+            counted=counted,
             log_safe=self._log_safe(phi),
             ratio=self._ratio(),
-            canary_total=self._a.events,
-            canary_exposure=self._a.exposure,
-            control_total=self._b.events,
-            control_exposure=self._b.exposure,
+            canary_total=self._now.a.events,
+            canary_exposure=self._now.a.exposure,
+            control_total=self._now.b.events,
+            control_exposure=self._now.b.exposure,
             phi=phi if math.isfinite(phi) else 0.0,
             samples=self._samples,
             judged=self.spec.judged,
             blind=self._intervals > 0 and is_blind(self.spec, outlook, self._needed),
-            missing=not (self._seen_canary and self._seen_control),
+            missing=not (self._seen_canary and self._heard.any()),
             visible=smallest_visible(self.spec, outlook, self._needed),
             note=self._note(phi),
         )
 
     def _ratio(self) -> float | None:
-        denominator = self._b.events * self._a.offset
-        return self._a.events * self._b.offset / denominator if denominator > 0 else None
+        a, b = self._now.a, self._now.b
+        denominator = b.events * a.offset
+        return a.events * b.offset / denominator if denominator > 0 else None
 
-    def _usual(self) -> float:
-        """Events that the canaries would have had at the controls' rate."""
-        return self._b.events * self._a.offset / self._b.offset if self._b.offset > 0 else 0.0
-
-    def _worth_acting(self) -> bool:
-        usual = self._usual()
-        excess = self._a.events - usual if self.spec.bad is Bad.UP else usual - self._a.events
-        events = self._a.events if self.spec.bad is Bad.UP else usual
-        rate = excess / self._a.exposure if self._a.exposure > 0 else 0.0
+    def _worth_acting(self, window: _Standing) -> bool:
+        a, b = window.a, window.b
+        usual = b.events * a.offset / b.offset if b.offset > 0 else 0.0
+        excess = a.events - usual if self.spec.bad is Bad.UP else usual - a.events
+        events = a.events if self.spec.bad is Bad.UP else usual
+        rate = excess / a.exposure if a.exposure > 0 else 0.0
         return events >= MIN_EVENTS and rate >= self.spec.floor
 
     def _log_safe(self, phi: float) -> float:
@@ -148,11 +217,11 @@ class CountProcess:
         scale = 1.0
         if self._expected is not None and self._intervals:
             scale = max(1.0, self._expected / self._intervals)
-        a, b = self._a, self._b
+        a, b = self._now.a, self._now.b
         return Outlook(a.offset * scale, b.offset * scale, a.exposure * scale, b.events * scale, phi)
 
     def _note(self, phi: float) -> str:
-        if not self._seen_control:
+        if not self._heard.any():
             return "no control host reports it"
         if not self._seen_canary:
             return "no canary host reports it"

@@ -7,45 +7,28 @@ a test that is looked at again and again. A broken canary cannot widen its own e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
-from buildbot_cd.core.immune.mixture import small_sample_inflation
+import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from buildbot_cd.core.immune.interval import Reading
-    from buildbot_cd.core.immune.prerate import PreRates
+from buildbot_cd.core.immune.mixture import Vector, small_sample_inflation
 
 
-class Dispersion:
-    """Cumulated residuals of the control hosts and their variance inflation factor phi."""
+def phi_of(residual: Vector, expected: Vector, known: int, error: float) -> float:
+    """max(1, m / (m - 1) * sum U_i^2 / sum E_i * small-sample inflation); infinite with fewer than 2 controls.
 
-    def __init__(self, rates: PreRates) -> None:
-        self._rates = rates
-        self._residual: dict[str, float] = {}
-        self._expected: dict[str, float] = {}
+    residual, expected: per control host, cumulated events less what was expected, and what was. known: hosts that were
+    heard at all. error: the chance at which the inflation is exact, see `small_sample_inflation`.
 
-    def observe(self, controls: Sequence[Reading], events: float, offset: float) -> None:
-        """Take in one interval of the controls; `events` and `offset` are their totals (offset > 0)."""
-        fleet_factor = events / offset
-        for reading in controls:
-            expected = fleet_factor * reading.exposure * self._rates.of(reading.host)
-            self._residual[reading.host] = self._residual.get(reading.host, 0.0) + reading.events - expected
-            self._expected[reading.host] = self._expected.get(reading.host, 0.0) + expected
-
-    def phi(self) -> float:
-        """max(1, m / (m - 1) * sum U_i^2 / sum E_i * small-sample inflation); infinite with fewer than 2 controls.
-
-        The ratio of sums, not the mean of ratios: the variance of an arm's total is what is needed, and a host with
-        next to no expected events cannot upset it.
-        """
-        used = [host for host in sorted(self._expected) if self._expected[host] > 0]
-        m = len(used)
-        if m == 0:
-            # Controls without one event: nothing contradicts pure chance, if there are enough hosts to say so.
-            return max(1.0, small_sample_inflation(len(self._expected) - 1))
-        if m < 2:
-            return float("inf")
-        mean = sum(self._residual[host] ** 2 for host in used) / sum(self._expected[host] for host in used)
-        return max(1.0, m / (m - 1) * mean * small_sample_inflation(m - 1))
+    The ratio of sums, not the mean of ratios: the variance of an arm's total is what is needed, and a host with
+    next to no expected events cannot upset it.
+    """
+    used = expected > 0
+    m = int(np.count_nonzero(used))
+    if m == 0:
+        # Controls without one event: nothing contradicts pure chance, if there are enough hosts to say so.
+        return max(1.0, small_sample_inflation(known - 1, error))
+    if m < 2:
+        return math.inf
+    mean = float(np.sum(residual[used] ** 2)) / float(np.sum(expected[used]))
+    return max(1.0, m / (m - 1) * mean * small_sample_inflation(m - 1, error))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.immune.values import Bad, MetricKind, MetricSpec
@@ -17,6 +18,9 @@ MIN_EXPOSURE = 20
 
 SILENT_INTERVALS = 3
 """Intervals in a row in which no canary answers while controls do."""
+
+LONG = 3
+"""Intervals in a row beyond an absolute limit of a level."""
 
 
 class ShareGuard:
@@ -63,6 +67,41 @@ class ShareGuard:
     def _usual(self) -> float:
         events, exposure = self._before if self._before[1] > 0 else self._others
         return events / exposure if exposure > 0 else 0.0
+
+
+class LevelGuard:
+    """Trips when the canaries' mean level is beyond the absolute `limit`, LONG times in a row.
+
+    Where the fleet was beyond it before the switch already, the limit is no measure of this release, and sleeps.
+    """
+
+    def __init__(self, spec: MetricSpec, canary: frozenset[str], baseline: Sequence[Interval]) -> None:
+        self.spec = spec
+        self._canary = canary
+        self._beyond = 0
+        before = [level.value for interval in baseline for level in interval.levels.get(spec.name, ())]
+        self._sleeps = bool(before) and self._is_beyond(math.fsum(before) / len(before))
+
+    def observe(self, interval: Interval) -> str | None:
+        """The reason, if it trips on this interval."""
+        if self.spec.kind is not MetricKind.LEVEL or self.spec.limit is None or self._sleeps or not self.spec.judged:
+            return None
+        values = [level.value for level in interval.levels.get(self.spec.name, ()) if level.host in self._canary]
+        if not values:
+            return None
+        mean = math.fsum(values) / len(values)
+        self._beyond = self._beyond + 1 if self._is_beyond(mean) else 0
+        if self._beyond < LONG:
+            return None
+        side = "above" if self.spec.bad is Bad.UP else "below"
+        return (
+            f"{self.spec.name} on the canary hosts is {mean:.4g}, {side} the absolute limit of {self.spec.limit:.4g} "
+            f"in the last {self._beyond} intervals"
+        )
+
+    def _is_beyond(self, value: float) -> bool:
+        limit = self.spec.limit
+        return limit is not None and (value > limit if self.spec.bad is Bad.UP else value < limit)
 
 
 class SilenceGuard:

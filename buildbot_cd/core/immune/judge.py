@@ -17,9 +17,10 @@ from scipy.special import logsumexp
 
 from buildbot_cd.core.immune.before_after import BeforeAfterProcess, SilentProcess
 from buildbot_cd.core.immune.counts import CountProcess
-from buildbot_cd.core.immune.guards import ShareGuard, SilenceGuard
+from buildbot_cd.core.immune.guards import LevelGuard, ShareGuard, SilenceGuard
 from buildbot_cd.core.immune.levels import LevelProcess
 from buildbot_cd.core.immune.reasons import explain_regression, explain_standing
+from buildbot_cd.core.immune.silence import SILENCE_SHARE, SILENT_HOSTS, SilenceProcess
 from buildbot_cd.core.immune.values import MetricEvidence, MetricKind, MetricSpec, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -76,9 +77,14 @@ class Judge:
         self.baseline = tuple(baseline)
         self.needed = -math.log(false_alarm)
         total = sum(spec.weight for spec in specs if spec.judged)
-        self._weights = {spec.name: spec.weight / total for spec in specs if spec.judged}
-        self._processes = [self._process(spec) for spec in self.specs]
-        self._shares = [ShareGuard(spec, self.canary, self.baseline) for spec in self.specs]
+        silence = SILENCE_SHARE if self.control else 0.0
+        self._weights = {spec.name: (1 - silence) * spec.weight / total for spec in specs if spec.judged}
+        self._processes: list[MetricProcess] = [self._process(spec) for spec in self.specs]
+        if self.control:
+            self._weights[SILENT_HOSTS] = silence
+            needed = self.needed - math.log(silence)
+            self._processes.append(SilenceProcess(self.canary, self.control, self.baseline, needed))
+        self._shares = [_guard(spec, self.canary, self.baseline) for spec in self.specs]
         self._silence = SilenceGuard(self.canary, self.control)
         self._last: Interval | None = None
         self._stopped = ""
@@ -106,7 +112,7 @@ class Judge:
         if self._stopped:
             return self._verdict(VerdictKind.PROVIDER_ERROR, self._stopped)
         metrics = self._evidence()
-        judged = [metric for metric in metrics if metric.judged]
+        judged = [metric for metric in metrics if metric.judged and metric.name != SILENT_HOSTS]
         kind = self._standing(judged)
         return self._verdict(kind, explain_standing(kind, judged, self._heard, self.needed), metrics)
 
@@ -135,10 +141,9 @@ class Judge:
                 return SilentProcess(spec, self.canary)
             tolerance = max(self.tolerance, spec.tolerance)
             return BeforeAfterProcess(spec, self.canary, self.baseline, tolerance, self.false_alarm * share)
-        if spec.kind is MetricKind.LEVEL:
-            return LevelProcess(spec, self.canary, self.control, self.baseline)
+        process = LevelProcess if spec.kind is MetricKind.LEVEL else CountProcess
         needed = self.needed - math.log(share)
-        return CountProcess(spec, self.canary, self.control, self.baseline, needed, self.expected_intervals)
+        return process(spec, self.canary, self.control, self.baseline, needed, self.expected_intervals)
 
     def _outage(self, interval: Interval) -> str:
         if interval.provider_error:
@@ -199,6 +204,10 @@ def judge_without_control(
     doubling (or halving), and weather that comes with the switch is taken for its effect. It never says OK.
     """
     return Judge(specs, hosts, frozenset(), false_alarm, baseline, tolerance=tolerance)
+
+
+def _guard(spec: MetricSpec, canary: frozenset[str], baseline: Sequence[Interval]) -> ShareGuard | LevelGuard:
+    return (LevelGuard if spec.kind is MetricKind.LEVEL else ShareGuard)(spec, canary, baseline)
 
 
 def _check(specs: Sequence[MetricSpec], canary: frozenset[str], control: frozenset[str], false_alarm: float) -> None:

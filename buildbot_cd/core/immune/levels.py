@@ -8,17 +8,24 @@ values is the null variance, so neither autocorrelation nor lasting differences 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from buildbot_cd.core.immune.mixture import half_normal_log_e, small_sample_inflation
+from buildbot_cd.core.immune.mixture import (
+    SIGNIFICANCE,
+    Vector,
+    half_normal_log_e,
+    log_mix,
+    small_sample_inflation,
+)
+from buildbot_cd.core.immune.restarts import Schedule
 from buildbot_cd.core.immune.scale import LevelScale, prior_levels
 from buildbot_cd.core.immune.values import Bad, MetricEvidence, MetricSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from buildbot_cd.core.immune.interval import Interval
 
@@ -26,47 +33,93 @@ _SENSITIVE_AFTER = 5
 """Samples after which the mixture is tuned to be most sensitive."""
 
 
+@dataclass(slots=True)
+class _Standing:
+    """Sums and numbers of readings by host, canaries first; and what tolerance and harm add up to per canary."""
+
+    sums: Vector
+    numbers: Vector
+    tolerated: float = 0.0
+    harmful: float = 0.0
+
+    def since(self, before: _Standing) -> _Standing:
+        return _Standing(
+            self.sums - before.sums,
+            self.numbers - before.numbers,
+            self.tolerated - before.tolerated,
+            self.harmful - before.harmful,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    log_e: float = 0.0
+    log_safe: float = 0.0
+    variance: float = 1.0
+    shift: float = 0.0
+
+
 class LevelProcess:
-    """Evidence on one LEVEL metric, gathered interval by interval."""
+    """Evidence on one LEVEL metric, gathered interval by interval.
+
+    needed: log e-value that this metric alone would have to reach. expected: intervals of the whole watch, if known.
+    """
 
     def __init__(
-        self, spec: MetricSpec, canary: frozenset[str], control: frozenset[str], baseline: Sequence[Interval]
+        self,
+        spec: MetricSpec,
+        canary: frozenset[str],
+        control: frozenset[str],
+        baseline: Sequence[Interval],
+        needed: float,
+        expected: int | None = None,
     ) -> None:
         self.spec = spec
-        self._canary, self._control = canary, control
+        self._canaries = len(canary)
+        hosts = [*sorted(canary), *sorted(control)]
+        self._place = {host: place for place, host in enumerate(hosts)}
         self._scale = LevelScale.of(spec, baseline)
-        self._prior = prior_levels(spec.name, baseline, self._scale)
-        self._sum: dict[str, float] = {}
-        self._number: dict[str, int] = {}
-        self._tolerated = self._harmful = 0.0
-        self._raw = {True: [0.0, 0.0], False: [0.0, 0.0]}
+        prior = prior_levels(spec.name, baseline, self._scale)
+        self._prior = np.array([prior.get(host, np.nan) for host in hosts], dtype=np.float64)
+        self._error = min(SIGNIFICANCE, float(np.exp(-needed)))
+        self._schedule = Schedule.of(expected)
+        self._now = self._none(hosts)
+        self._marks = [self._none(hosts)]
+        self._raw = np.zeros((2, 2))
         self._samples = 0
         self._seen_canary = self._seen_control = False
 
+    @staticmethod
+    def _none(hosts: Sequence[str]) -> _Standing:
+        return _Standing(np.zeros(len(hosts)), np.zeros(len(hosts)))
+
     def observe(self, interval: Interval) -> None:
         """Take in one interval; an interval without readings of both arms adds nothing."""
-        readings = {v.host: v.value for v in interval.levels.get(self.spec.name, ())}
-        canaries = sorted(readings.keys() & self._canary)
-        controls = sorted(readings.keys() & self._control)
-        self._seen_canary |= bool(canaries)
-        self._seen_control |= bool(controls)
-        if not canaries or not controls:
+        known = [level for level in interval.levels.get(self.spec.name, ()) if level.host in self._place]
+        places = np.array([self._place[level.host] for level in known], dtype=np.int64)
+        canary = places < self._canaries
+        self._seen_canary |= bool(canary.any())
+        self._seen_control |= bool((~canary).any())
+        if not canary.any() or canary.all():
             return
-        y = self._scale.winsorised(readings, controls)
-        centre = float(np.mean([y[host] for host in controls]))
-        for host in canaries + controls:
-            self._sum[host] = self._sum.get(host, 0.0) + y[host] - centre
-            self._number[host] = self._number.get(host, 0) + 1
-            raw = self._raw[host in self._canary]
-            raw[0] += readings[host]
-            raw[1] += 1
-        self._tolerated += len(canaries) * self._scale.change(self.spec.null_ratio, centre)
-        self._harmful += len(canaries) * self._scale.change(self.spec.harm_ratio, centre)
+        values = np.array([level.value for level in known])
+        y = self._scale.winsorised(values, ~canary)
+        centre = float(np.mean(y[~canary]))
+        self._now.sums[places] += y - centre
+        self._now.numbers[places] += 1
+        number = int(np.count_nonzero(canary))
+        for arm, chosen in enumerate((canary, ~canary)):
+            self._raw[arm] += (float(values[chosen].sum()), float(np.count_nonzero(chosen)))
+        self._now.tolerated += number * self._scale.change(self.spec.null_ratio, centre)
+        self._now.harmful += number * self._scale.change(self.spec.harm_ratio, centre)
         self._samples += 1
+        if self._samples in self._schedule.after:
+            self._marks.append(self._now.since(self._marks[0]))  # a copy: the first mark is all zero
 
     def evidence(self) -> MetricEvidence:
         """Where this metric stands now."""
-        (canary_sum, canary_n), (control_sum, control_n) = self._raw[True], self._raw[False]
+        (canary_sum, canary_n), (control_sum, control_n) = self._raw.tolist()
+        controls = int(np.count_nonzero(self._now.numbers[self._canaries :]))
         common = MetricEvidence(
             name=self.spec.name,
             canary_total=canary_sum,
@@ -76,49 +129,65 @@ class LevelProcess:
             samples=self._samples,
             judged=self.spec.judged,
             missing=not (self._seen_canary and self._seen_control),
+            note=self._note(controls),
         )
-        hosts = [host for host in sorted(self._control) if host in self._number]
-        if not self._samples or len(hosts) < 3:
-            return replace(common, note=self._note(len(hosts)))
-        return self._weigh(common, hosts)
+        if not self._samples or controls < 3:
+            return common
+        return self._judged(common, control_sum / control_n)
 
-    def _weigh(self, common: MetricEvidence, controls: list[str]) -> MetricEvidence:
-        canaries = [host for host in sorted(self._canary) if host in self._number]
-        residual = self._residuals(canaries, controls)
-        pooled = np.array([residual[host] for host in controls])
-        difference = float(np.mean([residual[host] for host in canaries])) - float(np.mean(pooled))
-        inverse = 1 / len(canaries) + 1 / len(controls)
-        variance = float(np.var(pooled, ddof=1)) * inverse * small_sample_inflation(len(controls) - 2)
-        prior = _SENSITIVE_AFTER * self._scale.noise**2 * inverse
-        sign = 1 if self.spec.bad is Bad.UP else -1
-        log_e = half_normal_log_e(sign * (difference - self._tolerated / len(canaries)), variance, prior)
-        log_safe = half_normal_log_e(sign * (self._harmful / len(canaries) - difference), variance, prior)
-        control_mean = common.control_total / common.control_exposure
-        shift = difference / float(np.mean([self._number[host] for host in canaries]))
-        ratio = self._scale.ratio(shift, control_mean)
-        change = abs(self._scale.absolute(shift, control_mean))
+    def _judged(self, common: MetricEvidence, level: float) -> MetricEvidence:
+        weights = [self._schedule.first, *self._schedule.weights]
+        windows = [self._weigh(self._now.since(mark)) for mark in self._marks]
+        counted = [
+            w.log_e if abs(self._scale.absolute(w.shift, level)) >= self.spec.floor else min(w.log_e, 0.0)
+            for w in windows
+        ]
+        used = weights[: len(windows)]
+        whole = windows[0]
         return replace(
             common,
-            log_e=log_e,
-            counted=log_e if change >= self.spec.floor else min(log_e, 0.0),
-            log_safe=log_safe,
-            ratio=ratio,
-            phi=variance,
-            note=self._note(len(controls)),
+            log_e=log_mix([w.log_e for w in windows], used),
+            counted=log_mix(counted, used),
+            log_safe=whole.log_safe,
+            ratio=self._scale.ratio(whole.shift, level),
+            phi=whole.variance,
         )
 
-    def _residuals(self, canaries: Sequence[str], controls: Sequence[str]) -> Mapping[str, float]:
+    def _weigh(self, window: _Standing) -> _Weighed:
+        """The contrast of the arms in a part of the watch; nothing where it is too short to say anything."""
+        there = window.numbers > 0
+        canary = there.copy()
+        canary[self._canaries :] = False
+        control = there & ~canary
+        n, m = int(np.count_nonzero(canary)), int(np.count_nonzero(control))
+        if not n or m < 3:
+            return _Weighed()
+        residual = self._residuals(window, control)
+        pooled = residual[control]
+        difference = float(np.mean(residual[canary])) - float(np.mean(pooled))
+        inverse = 1 / n + 1 / m
+        variance = float(np.var(pooled, ddof=1)) * inverse * small_sample_inflation(m - 2, self._error)
+        prior = _SENSITIVE_AFTER * self._scale.noise**2 * inverse
+        sign = 1 if self.spec.bad is Bad.UP else -1
+        return _Weighed(
+            half_normal_log_e(sign * (difference - window.tolerated / n), variance, prior),
+            half_normal_log_e(sign * (window.harmful / n - difference), variance, prior),
+            variance,
+            difference / float(np.mean(window.numbers[canary])),
+        )
+
+    def _residuals(self, window: _Standing, control: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Vector:
         """U_i = C_i - theta n_i (b_i - bbar); a host without a baseline is taken as an average one."""
-        known = [host for host in controls if host in self._prior]
-        if len(known) < 3:
-            return self._sum
-        b = {host: self._prior[host] for host in self._number if host in self._prior}
-        mean = float(np.mean([b[host] for host in known]))
-        spread = sum(self._number[h] * (b[h] - mean) ** 2 for h in known)
+        known = control & ~np.isnan(self._prior)
+        if int(np.count_nonzero(known)) < 3:
+            return window.sums
+        mean = float(np.mean(self._prior[known]))
+        away = np.where(np.isnan(self._prior), 0.0, self._prior - mean)
+        spread = float(np.sum(window.numbers[known] * away[known] ** 2))
         if spread <= 0:
-            return self._sum
-        theta = sum((b[h] - mean) * self._sum[h] for h in known) / spread
-        return {h: self._sum[h] - theta * self._number[h] * (b.get(h, mean) - mean) for h in (*canaries, *controls)}
+            return window.sums
+        theta = float(np.sum(away[known] * window.sums[known])) / spread
+        return window.sums - theta * window.numbers * away
 
     def _note(self, controls: int) -> str:
         if not self._seen_control:
@@ -127,4 +196,4 @@ class LevelProcess:
             return "no canary host reports it"
         if controls < 3:
             return "fewer than three control hosts: the noise between hosts cannot be measured"
-        return "" if self._prior else "no baseline: all hosts were taken as equal"
+        return "" if not np.isnan(self._prior).all() else "no baseline: all hosts were taken as equal"

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr, logsumexp, ndtri, stdtrit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Vector = npt.NDArray[np.float64]
 
@@ -20,12 +24,19 @@ GRID_SIZE = 40
 GRID: Vector = np.log(np.geomspace(1.02, 30.0, GRID_SIZE))
 """Logs of the factors beyond the null ratio that are mixed with equal weights."""
 
-_SIGNIFICANCE = 0.01
+SIGNIFICANCE = 0.01
+"""Tail in which few degrees of freedom are made good, where no smaller one is asked for."""
 
 
 def log_mean_exp(values: Vector) -> float:
     """Log of the mean of exp(values)."""
     return float(logsumexp(values)) - math.log(len(values))
+
+
+def log_mix(log_values: Sequence[float], weights: Sequence[float]) -> float:
+    """Log of the weighted mean of exp(values); the weight that is missing to 1 stays on the value 1 (log 0)."""
+    rest = max(0.0, 1.0 - math.fsum(weights))
+    return float(logsumexp([*log_values, 0.0], b=[*weights, rest]))
 
 
 def binomial_log_ratios(
@@ -61,12 +72,12 @@ def half_normal_log_e(excess: float, variance: float, prior: float) -> float:
 
 
 @functools.lru_cache(maxsize=4096)
-def small_sample_inflation(degrees: int) -> float:
+def small_sample_inflation(degrees: int, error: float = SIGNIFICANCE) -> float:
     """Factor on a variance that was estimated with few degrees of freedom: (t quantile / normal quantile) squared.
 
-    Infinite without a degree of freedom: such an estimate says nothing.
+    error: the tail in which it is exact. Infinite without a degree of freedom: such an estimate says nothing.
     """
     if degrees < 1:
         return math.inf
-    ratio = float(stdtrit(degrees, 1 - _SIGNIFICANCE)) / float(ndtri(1 - _SIGNIFICANCE))
+    ratio = float(stdtrit(degrees, 1 - error)) / float(ndtri(1 - error))
     return ratio * ratio

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+from buildbot_cd.core.immune.mixture import Vector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from buildbot_cd.core.immune.interval import Interval
     from buildbot_cd.core.immune.values import MetricSpec
@@ -66,15 +69,19 @@ class LevelScale:
         """A difference on this scale in the metric's own unit."""
         return level * math.expm1(shift) if self.logs else shift
 
-    def winsorised(self, readings: Mapping[str, float], controls: Sequence[str]) -> dict[str, float]:
+    def all_to(self, values: Vector) -> Vector:
+        """Readings on this scale."""
+        return np.log(np.maximum(values, self.smallest)) if self.logs else values
+
+    def winsorised(self, values: Vector, control: npt.NDArray[np.bool_]) -> Vector:
         """Readings on this scale, none further than 10 MAD from the controls' median."""
-        y = {host: self.to(value) for host, value in readings.items()}
-        reference = np.array([y[host] for host in controls])
+        y = self.all_to(values)
+        reference = y[control]
         median = float(np.median(reference))
         # Equal controls have MAD 0; a cap of 0 would make the canaries equal too.
         least = _LEAST_MAD if self.logs else _LEAST_MAD * self.typical
         limit = _MADS * max(float(np.median(np.abs(reference - median))), least, self.noise)
-        return {host: min(max(value, median - limit), median + limit) for host, value in y.items()}
+        return np.clip(y, median - limit, median + limit)
 
 
 def prior_levels(metric: str, baseline: Iterable[Interval], scale: LevelScale) -> dict[str, float]:

@@ -55,8 +55,9 @@ class MetricSpec:
     before OK is said. weight: share of the false-alarm budget relative to the other metrics. floor: smallest absolute
     difference of rates (COUNT: events per unit of exposure) or levels worth acting on. shadow: computed and shown, but
     never part of a verdict. hard_share: COUNT with bad UP: share of the canaries' exposure that trips the guard
-    without statistics (None: no guard). ratio_scale: LEVEL: compare logarithms, right for all that is positive and
-    compared by factors (latency, load); False for what may be negative.
+    without statistics (None: no guard). limit: LEVEL: value beyond which the canaries' mean trips the guard (None: no
+    guard). ratio_scale: LEVEL: compare logarithms, right for all that is positive and compared by factors (latency,
+    load); False for what may be negative.
 
     Raises ValueError for numbers that make no sense.
     """
@@ -70,6 +71,7 @@ class MetricSpec:
     shadow: bool = False
     harm: float = 0.5
     hard_share: float | None = 0.5
+    limit: float | None = None
     ratio_scale: bool = True
 
     def __post_init__(self) -> None:
@@ -79,6 +81,8 @@ class MetricSpec:
                 raise ValueError(f"metric {self.name}: {name} must be a number of at least 0, not {value!r}")
         if self.hard_share is not None and not 0 < self.hard_share < math.inf:
             raise ValueError(f"metric {self.name}: hard_share must be above 0, not {self.hard_share!r}")
+        if self.limit is not None and not math.isfinite(self.limit):
+            raise ValueError(f"metric {self.name}: limit must be a number, not {self.limit!r}")
 
     @property
     def judged(self) -> bool:
