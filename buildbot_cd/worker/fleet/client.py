@@ -79,8 +79,9 @@ def _holder(place: str, seconds: float) -> int | None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() > until:
-                    return int(lock.read().strip() or 0) or None
+                pid = os.pread(lock.fileno(), 20, 0).strip()
+                if time.monotonic() > until and pid:
+                    return int(pid)
                 time.sleep(0.02)
             else:
                 return None

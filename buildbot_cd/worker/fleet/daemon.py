@@ -191,14 +191,12 @@ def serve(place: str, ready: int) -> int:
     os.chdir(place)
     os.umask(0o077)
     _many_files()
-    with open(LOCK, "a+") as lock:
+    with open(os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 1
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        os.pwrite(lock.fileno(), b"%-20d\n" % os.getpid(), 0)  # over the old one in one go: it is never half there
         asyncio.run(_serve(ready))
     return 0
 

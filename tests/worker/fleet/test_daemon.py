@@ -73,7 +73,7 @@ class Client:
         except FileNotFoundError:
             return 0
         except BlockingIOError:
-            return int((self.place / "cd-fleet.lock").read_text())
+            return int((self.place / "cd-fleet.lock").read_text() or 0)
         return 0
 
     def logins(self) -> int:
