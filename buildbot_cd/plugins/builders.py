@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TAG = "cd"
 """The tag of all our builders on Buildbot's pages."""
 
+DEPLOY_FOLDER = "cd-fleet"
+"""The folder on the deploy worker that rollout and rollback share, so that both find the daemon and its connections."""
+
 
 def builders_for(config: MasterConfig) -> list[BuilderConfig]:
     """All builders that this configuration needs."""
@@ -63,13 +66,18 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
     steps.append(FinishRollout(**common))
     worker = [release.worker]
     return [
-        _builder("cd-deploy", worker, steps, "takes a release to the fleet, stage by stage"),
-        _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back"),
+        _builder("cd-deploy", worker, steps, "takes a release to the fleet, stage by stage", folder=DEPLOY_FOLDER),
+        _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back", folder=DEPLOY_FOLDER),
     ]
 
 
 def _builder(
-    name: str, workers: Sequence[str], steps: Sequence[Any], description: str, next_worker: Any = None
+    name: str,
+    workers: Sequence[str],
+    steps: Sequence[Any],
+    description: str,
+    next_worker: Any = None,
+    folder: str | None = None,
 ) -> BuilderConfig:
     factory = BuildFactory(list(steps))
     return BuilderConfig(
@@ -80,6 +88,7 @@ def _builder(
         tags=[TAG],
         collapseRequests=False,
         nextWorker=next_worker,
+        workerbuilddir=folder,
     )
 
 

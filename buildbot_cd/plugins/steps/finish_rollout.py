@@ -28,6 +28,9 @@ class FinishRollout(FleetStep):
         reason = f"{rollout.release} is live on {len(serving)} of {len(rows)} hosts"
         await self.engine.report(intent.key, {"verdict": "live", "reason": reason})
         named = sorted({rollout.release, *(row.previous for row in rows.values() if row.previous)})
-        await self.fan_out("gc", rollout, protect=named)
+        try:
+            await self.fan_out("gc", rollout, protect=named)
+        finally:
+            await self.let_go()
         self.descriptionDone = [reason]
         return SUCCESS

@@ -24,6 +24,10 @@ SLOW = 3600.0
 """Seconds without any output after which the fan-out program counts as hung; each host has its own, shorter limits."""
 
 
+PATIENCE = 900.0
+"""Seconds beyond the watch for which connections are kept: a rollback may have to wait for a worker."""
+
+
 class FleetStep(ProgramStep):
     """A step of a rollout. ``fleet`` is cd.yaml's section; ``python`` has this package on the deploy worker."""
 
@@ -84,8 +88,7 @@ class FleetStep(ProgramStep):
                 ended.append(True)
 
         request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **self._settings(), **more}
-        argv = [self.python, "-m", "buildbot_cd.worker.fleet"]
-        await self.program(argv, found, request=request, log=verb, timeout=SLOW)
+        await self.program(self._argv("--idle", f"{_idle(rollout):g}"), found, request=request, log=verb, timeout=SLOW)
         if not ended:
             for name in wanted - set(changed):
                 died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
@@ -93,6 +96,19 @@ class FleetStep(ProgramStep):
         await self.rollouts.note(rollout, changed.values())
         self.engine.events.rollout(rollout.id, verb, {"hosts": _counted(changed.values())})
         return rows
+
+    def _argv(self, *options: str) -> list[str]:
+        """The program. Over ssh its daemon does the work, in the folder above the checkout, where it survives a clean.
+
+        An interrupted step needs no further command: a daemon stops what nobody waits for any more.
+        """
+        through = ["--daemon", "..", *options] if self.fleet.transport == "ssh" else []
+        return [self.python, "-m", "buildbot_cd.worker.fleet", *through]
+
+    async def let_go(self) -> None:
+        """The rollout is over: the daemon closes its connections and ends, now and not when it has idled for long."""
+        if self.fleet.transport == "ssh" and not self.stopped:
+            await self.program(self._argv("--stop"), lambda _event: None, log="stop", timeout=60.0)
 
     def _settings(self) -> dict[str, Any]:
         fleet = self.fleet
@@ -124,6 +140,11 @@ class FleetStep(ProgramStep):
         await self.engine.report(intent.key, {"verdict": verdict, "reason": reason, "failing": list(failing)})
         self.descriptionDone = [reason[:200]]
         return FAILURE
+
+
+def _idle(rollout: Rollout) -> float:
+    """Seconds for which connections are kept between commands: through the longest watch, and a while for people."""
+    return max((one.watch for one in stages_in(rollout)), default=0.0) + PATIENCE
 
 
 def bad(rows: Mapping[str, HostRow], names: Iterable[str]) -> list[HostRow]:

@@ -4,31 +4,43 @@
 from __future__ import annotations
 
 import time
-from typing import IO
+from typing import Protocol
 
 from buildbot_cd.core.wire import lines
 
 BAD = frozenset({"failed", "unreachable", "unhealthy", "refused"})
 
 
+class Out(Protocol):
+    """Where the lines go: stdout, or the connection to a client."""
+
+    def write(self, text: str, /) -> object:
+        """Take some lines."""
+
+    def flush(self) -> object:
+        """Let them go now."""
+
+
 class Events:
     """Writes the events and counts the hosts; each host's last phase is its result."""
 
-    def __init__(self, out: IO[str], hosts: int) -> None:
+    def __init__(self, out: Out, hosts: int) -> None:
         self.out = out
         self.of = hosts
         self.begun = time.monotonic()
         self.done = 0
         self.last: dict[str, str] = {}
+        self._bad = 0
 
     def host(self, name: str, phase: str, seconds: float, **more: object) -> None:
         """Report a phase of one host; ``more`` holds release, previous, error and what else the verb tells."""
+        self._bad += (phase in BAD) - (self.last.get(name) in BAD)
         self.last[name] = phase
         self._say("host", host=name, phase=phase, **more, seconds=round(seconds, 3))
 
     def bad(self) -> int:
         """How many hosts stand in a bad phase."""
-        return sum(phase in BAD for phase in self.last.values())
+        return self._bad
 
     def progress(self) -> None:
         """Report how many hosts are done, and how many seconds the rest will take at this pace (null: not known)."""
@@ -45,5 +57,5 @@ class Events:
         return 0 if good == self.of else 1
 
     def _say(self, event: str, **what: object) -> None:
-        self.out.writelines(line + "\n" for line in lines({"event": event, **what}))
+        self.out.write("".join(line + "\n" for line in lines({"event": event, **what})))
         self.out.flush()

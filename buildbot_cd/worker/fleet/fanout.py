@@ -13,8 +13,9 @@ from buildbot_cd.worker.fleet.payload import Payload
 from buildbot_cd.worker.fleet.verbs import HostRun
 
 if TYPE_CHECKING:
-    from typing import IO
+    from collections.abc import Callable
 
+    from buildbot_cd.worker.fleet.events import Out
     from buildbot_cd.worker.fleet.request import Request
     from buildbot_cd.worker.fleet.transport import Transport
 
@@ -25,18 +26,21 @@ def open_transport(request: Request) -> Transport:
     """The transport that the request names; asyncssh is imported only for ``ssh``."""
     if request.transport == "local":
         return LocalTransport(request.parallel)
+    from buildbot_cd.worker.fleet.sessions import Sessions
     from buildbot_cd.worker.fleet.ssh import SshTransport
 
-    return SshTransport(request.ssh, request.timeouts)
+    return SshTransport(Sessions(request.ssh), request.timeouts, keep=False)
 
 
-async def fan_out(request: Request, out: IO[str]) -> int:
+async def fan_out(request: Request, out: Out, opened: Callable[[Request], Transport] = open_transport) -> int:
     """Do the request and report on ``out``; the exit code, 0 if it worked on all hosts and 1 if not.
 
     :raises FleetError: nothing was begun, because the payload or the transport cannot be used.
     """
-    payload = Payload(request.payload) if request.verb == "stage" and request.payload else None
-    transport = open_transport(request)
+    payload = None
+    if request.verb == "stage" and request.payload:
+        payload = await asyncio.to_thread(Payload, request.payload)  # reads all of it; other work goes on
+    transport = opened(request)
     events = Events(out, len(request.targets))
     ticker = asyncio.create_task(_tick(events))
     try:

@@ -17,7 +17,7 @@ DIES_AT = """
 import os, sys
 from buildbot_cd.worker.fleet import host, __main__
 host.checkpoint = lambda name: os._exit(9) if name == sys.argv[1] else None
-sys.exit(__main__.main())
+sys.exit(__main__.main([]))
 """
 PLACES = ["finish:verified", "finish:renamed", "finish:marked"]
 SWITCH_PLACES = ["switch:intent", "switch:link", "switch:renamed", "switch:recorded"]
