@@ -14,6 +14,7 @@ from buildbot_cd.config.fleet import Fleet, Release, RolloutStage
 from buildbot_cd.config.immune import Immune
 from buildbot_cd.config.problems import ConfigErrors, nearest
 from buildbot_cd.config.section import Section
+from buildbot_cd.config.surroundings import Surroundings, check_names
 from buildbot_cd.config.trunk import Check, Gate, Git, Trunk
 from buildbot_cd.config.validation import validate
 
@@ -48,17 +49,19 @@ class MasterConfig(Section):
         return next((check for check in self.checks if check.tests is not None), None)
 
 
-def load_master(path: Path) -> MasterConfig:
-    """Read cd.yaml.
+def load_master(path: Path, around: Surroundings | None = None) -> MasterConfig:
+    """Read cd.yaml; ``around`` as in `parse_master`.
 
     Raises:
         ConfigErrors: it cannot be read, or not be used as written; holds all that is wrong.
     """
-    return parse_master(read_text(path), str(path))
+    return parse_master(read_text(path), str(path), around)
 
 
-def parse_master(text: str, file: str = "cd.yaml") -> MasterConfig:
+def parse_master(text: str, file: str = "cd.yaml", around: Surroundings | None = None) -> MasterConfig:
     """Return the configuration that `text` describes; `file` is what errors call it.
+
+    With ``around`` the names of workers and builders are looked up in the master's own configuration.
 
     Raises:
         ConfigErrors: it cannot be used as written; holds all that is wrong.
@@ -68,6 +71,8 @@ def parse_master(text: str, file: str = "cd.yaml") -> MasterConfig:
     if isinstance(document.value, dict):
         sound = config or _sound_part(document.value, {problem.key for problem in problems})
         problems += [document.problem(*objection) for objection in _objections(sound, document.value)]
+        names = check_names(sound, around) if around is not None else ()
+        problems += [document.problem(*objection) for objection in names]
     if problems or config is None:
         raise ConfigErrors(problems)
     return config

@@ -25,6 +25,10 @@ DROPPABLE = frozenset(
 """Effects that stop to matter when their landing goes another way; a revert, a mark or a message always goes out."""
 
 
+LOOKS = 2
+"""Unfinished looks at trunk at a time: the one that runs, and the one that sees what came meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What a transaction did: the move, and the intents it made obsolete (their builds may be stopped)."""
@@ -128,13 +132,18 @@ def ensure_gate(name: str) -> Callable[[Tx], Gate]:
     return run
 
 
-def ask_look(name: str, now: float, why: str) -> Callable[[Tx], bool]:
-    """Ask for a look at trunk, unless one is asked for already and not begun."""
+def ask_look(name: str, now: float, why: str, *, news: bool = True) -> Callable[[Tx], bool]:
+    """Ask for a look at trunk, unless one that will see it all is asked for already.
+
+    Looks go one after the other. With ``news`` a look that has begun may have been too early, so one more is asked for,
+    but never a third; the regular look only wants that somebody looks, so that a slow git server is not buried in them.
+    """
     from buildbot_cd.core.landing.values import Effect
 
     def run(tx: Tx) -> bool:
         waiting = [one for one in tx.outbox.unfinished(name) if one.kind is EffectKind.OBSERVE]
-        if any(one.state is IntentState.PENDING for one in waiting):
+        begun = all(one.state is IntentState.STARTED for one in waiting)
+        if waiting and not (news and begun and len(waiting) < LOOKS):
             return False
         gate = tx.gates.get(name)
         key = f"{name}/observe/{now:.3f}"

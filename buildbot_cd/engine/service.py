@@ -82,7 +82,7 @@ class Engine(BuildbotService):
         await self.store.transact(ensure_gate(self.gate))
         self._assemble()
         self._consumer = await self.master.mq.startConsuming(self._buildset_complete, ("buildsets", None, "complete"))
-        self._timers = [task.LoopingCall(self._tick), task.LoopingCall(self.look, "regular look")]
+        self._timers = [task.LoopingCall(self._tick), task.LoopingCall(self.look, "regular look", news=False)]
         for timer, seconds in zip(self._timers, (TICK, self.config.trunk.poll), strict=True):
             timer.clock = self.master.reactor
             timer.start(seconds, now=True).addErrback(logged("buildbot_cd: a timer stopped"))
@@ -124,11 +124,11 @@ class Engine(BuildbotService):
         self._complete.add(int(message["bsid"]))
         self.wake()
 
-    def look(self, why: str) -> defer.Deferred[Any]:
-        """Ask for a look at trunk; a change event calls this."""
+    def look(self, why: str, *, news: bool = True) -> defer.Deferred[Any]:
+        """Ask for a look at trunk; a change event calls this, and a timer without ``news``."""
 
         async def ask() -> None:
-            if await self.store.transact(ask_look(self.gate, self.now(), why)):
+            if await self.store.transact(ask_look(self.gate, self.now(), why, news=news)):
                 self.wake()
 
         return defer.ensureDeferred(ask()).addErrback(logged("buildbot_cd: trunk could not be asked for"))

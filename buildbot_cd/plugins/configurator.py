@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buildbot import config as buildbot_config
 from buildbot.configurators import ConfiguratorBase
 
-from buildbot_cd.config.master import load_master
+from buildbot_cd.config.files import read_text
+from buildbot_cd.config.master import parse_master
 from buildbot_cd.config.problems import ConfigErrors
+from buildbot_cd.config.surroundings import Surroundings
 from buildbot_cd.engine.service import Engine
-from buildbot_cd.engine.settings import plan_of
 from buildbot_cd.plugins.builders import builders_for
 from buildbot_cd.plugins.schedulers.gate import Gate
 
@@ -29,28 +31,22 @@ class ContinuousDeployment(ConfiguratorBase):
     def __init__(self, path: str = "cd.yaml") -> None:
         super().__init__()
         self.path = path
+        self.file = folder_of_master_cfg() / path
 
     def configure(self, config_dict: dict[str, Any]) -> None:
         """Buildbot calls this while it reads master.cfg; errors are collected, all at once."""
         super().configure(config_dict)
         try:
-            config = load_master(Path(self.path))
+            config = parse_master(read_text(self.file), self.path, self._around())
         except ConfigErrors as errors:
             for problem in errors.problems:
                 buildbot_config.error(str(problem))
             return
-        self._check_names(config)
         self._add(config)
 
-    def _check_names(self, config: MasterConfig) -> None:
+    def _around(self) -> Surroundings:
         workers = {str(worker.name) for worker in self.workers if hasattr(worker, "name")}
-        builders = {_name(builder) for builder in self.builders}
-        for key, name in _needed_workers(config):
-            if name not in workers:
-                buildbot_config.error(f"{self.path}: {key}: no worker is called {name!r} in c['workers']")
-        for check in config.checks:
-            if check.builder is not None and check.builder not in builders:
-                buildbot_config.error(f"{self.path}: checks: no builder is called {check.builder!r} in c['builders']")
+        return Surroundings(frozenset(workers), frozenset(_name(builder) for builder in self.builders))
 
     def _add(self, config: MasterConfig) -> None:
         trunk = config.trunk
@@ -62,13 +58,21 @@ class ContinuousDeployment(ConfiguratorBase):
         driven = [builder.name for builder in ours]
         gate = Gate(name="cd-gate", repository=trunk.repository, branch=trunk.branch, builderNames=driven)
         self.schedulers.append(gate)
-        services.append(Engine(config=config, folder=Path(self.path).resolve().parent))
+        services.append(Engine(config=config, folder=self.file.parent))
 
 
-def _needed_workers(config: MasterConfig) -> list[tuple[str, str]]:
-    needed = [("git.worker", config.git.worker)] if config.git else []
-    needed += [("release.worker", config.release.worker)] if config.release else []
-    return needed + [("checks.tests.workers", name) for name in plan_of(config).pool]
+def folder_of_master_cfg() -> Path:
+    """Where the master.cfg lies that is being read: ``buildbot checkconfig DIR`` reads it from any directory.
+
+    Buildbot runs the file with ``__file__`` and ``basedir`` set; whoever calls from elsewhere gets the current folder.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        names = frame.f_globals
+        if "basedir" in names and "__file__" in names:
+            return Path(names["__file__"]).resolve().parent
+        frame = frame.f_back
+    return Path.cwd()
 
 
 def _name(builder: Any) -> str:

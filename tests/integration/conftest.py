@@ -1,279 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A yard: a real repository, a real master, real workers and a small fleet, with barriers at every stage.
-
-Whatever has to stop at a certain point waits for a file there; so a test can kill the master exactly then.
-"""
-
 from __future__ import annotations
 
-import sys
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from buildbot_cd.cli.demo.site import Site
-from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
-
-LIMIT = 60.0
-ADA = Engineer("Ada", "ada@shop.example")
-GRACE = Engineer("Grace", "grace@shop.example")
-WORKERS = ("git-1", "deploy-1", "test-1", "test-2")
-
-# What waits does so until its file in `barriers` is gone; that it waits is seen by the file with `.reached`.
-BARRIER = """\
-import os, time
-def barrier(name):
-    path = os.path.join({barriers!r}, name)
-    end = time.monotonic() + 90
-    while os.path.exists(path) and time.monotonic() < end:
-        open(path + ".reached", "a").close()
-        time.sleep(0.02)
-def note(log, line):
-    handle = os.open(os.path.join({barriers!r}, log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    os.write(handle, (line + "\\n").encode())
-    os.close(handle)
-"""
-CONFTEST = """\
-import os, sys
-sys.path.insert(0, {barriers!r})
-from barrier import barrier, note
-import pytest
-
-@pytest.fixture(autouse=True)
-def recorded(request):
-    name = request.node.name
-    note("tests.log", "begin " + name)
-    barrier(name)
-    yield
-    note("tests.log", "end " + name)
-"""
-TESTS = """\
-from pathlib import Path
-import pytest
-
-APP = Path(__file__).parents[1] / "app.txt"
-
-@pytest.mark.tags("app")
-@pytest.mark.parametrize("number", range(6))
-def test_number(number):
-    assert "broken-%d" % number not in APP.read_text()
-
-@pytest.mark.tags("app")
-def test_last():
-    assert APP.read_text().strip()
-"""
-RESTART = """\
-import sys
-sys.path.insert(0, {barriers!r})
-from barrier import barrier, note
-name, release = sys.argv[1:]
-note("restarts.log", name + " " + release)
-barrier("restart-" + name)
-if release in open(sys.argv[0] + ".refused").read().split():
-    sys.exit("this host does not start " + release)
-note("served.log", name + " " + release)
-"""
-HOOK = """\
-import sys
-sys.path.insert(0, {barriers!r})
-from barrier import barrier, note
-barrier(sys.argv[1])
-"""
-BUILD = """\
-import pathlib, shutil
-shutil.rmtree("dist", ignore_errors=True)
-pathlib.Path("dist").mkdir()
-shutil.copy("app.txt", "dist/app.txt")
-"""
+from buildbot_cd.testing.postgres import PostgresMissing, new_database, private_postgres
+from buildbot_cd.testing.yard import Yard
 
 
-@dataclass
-class Yard:
-    """Everything of one test, below ``directory``."""
-
-    directory: Path
-    hosts: int = 6
-    site: Site = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.site = Site(self.directory / "site", workers=WORKERS)
-        self.repository = self.directory / "trunk.git"
-        self.barriers = self.directory / "barriers"
-        self.fleet = self.directory / "fleet"
-        self.clones: dict[str, Path] = {}
-
-    # -- making it
-
-    def found(self) -> None:
-        """The repository with its first commit, the clones, the hosts with their first release."""
-        self.barriers.mkdir(parents=True)
-        self._write(self.barriers / "barrier.py", BARRIER)
-        self._write(self.barriers / "restart.py", RESTART)
-        self._write(self.barriers / "restart.py.refused", "")
-        self._write(self.barriers / "hook.py", HOOK)
-        self.repository.mkdir()
-        git(self.repository, "init", "--quiet", "--bare", "--initial-branch=main", ".")
-        git(self.repository, "config", "core.hooksPath", str(self.repository / "hooks"))
-        first = clone(self.repository, self.directory / "first", Engineer("The Shop", "shop@shop.example"))
-        self._write(first / "app.txt", "first\n")
-        self._write(first / "build.py", BUILD)
-        self._write(first / "pytest.ini", "[pytest]\n")
-        self._write(first / ".buildbot-cd.yaml", "rules:\n  - {paths: app.txt, tags: [app]}\ntags: {app: all of it}\n")
-        self._write(first / "tests" / "conftest.py", CONFTEST)
-        self._write(first / "tests" / "test_app.py", TESTS)
-        git(first, "add", "--all")
-        git(first, "commit", "--quiet", "-m", "The first")
-        git(first, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-        for one in (ADA, GRACE):
-            self.clones[one.name.lower()] = clone(self.repository, self.directory / one.name.lower(), one)
-        for name in self.host_names:
-            release = self.fleet / name / "releases" / "r0"
-            release.mkdir(parents=True)
-            self._write(release / "app.txt", "first\n")
-            self._write(release / ".complete", "")
-            (self.fleet / name / "current").symlink_to("releases/r0")
-        for hook, barrier in (("pre-receive", "push"), ("post-receive", "pushed")):
-            install_hook(self.repository, hook, [sys.executable, str(self.barriers / "hook.py"), barrier])
-
-    def _write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("{barriers!r}", repr(str(self.barriers))), encoding="utf-8")
-
-    @property
-    def host_names(self) -> list[str]:
-        """The fleet's hosts."""
-        return [f"web-{number}" for number in range(1, self.hosts + 1)]
-
-    def config(self) -> dict[str, Any]:
-        """What cd.yaml says."""
-        python = sys.executable
-        return {
-            "trunk": {"repository": str(self.repository), "branch": "main", "poll": "2s"},
-            "git": {"worker": "git-1", "author": "Deploy <deploy@shop.example>", "python": python},
-            "gate": {},
-            "checks": [{"tests": {"runner": "pytest", "workers": ["test-1", "test-2"], "python": python}}],
-            "release": {"worker": "deploy-1", "build": [python, "build.py"], "path": "dist/", "python": python},
-            "fleet": {
-                "transport": "local",
-                "hosts": [
-                    {"name": one, "address": f"127.0.9.{number}", "role": "web"}
-                    for number, one in enumerate(self.host_names, 1)
-                ],
-                "root": str(self.fleet / "{name}"),
-                "restart": [python, str(self.barriers / "restart.py"), "{name}", "{release}"],
-            },
-            "rollout": [{"stage": "canary", "hosts": 2}, {"stage": "fleet", "hosts": "all"}],
-        }
-
-    def start(self, **changes: Any) -> None:
-        """Write the configuration, start the master and the workers, and wait for the first look at trunk."""
-        self.site.prepare({**self.config(), **changes}, {"ada": "secret"})
-        self.site.start()
-        self.until(lambda: self.rows("SELECT 1 FROM cd_gate WHERE tested IS NOT NULL"), "the first look at trunk")
-
-    # -- barriers
-
-    def close(self, name: str) -> None:
-        """From now on whoever comes to this barrier waits."""
-        (self.barriers / name).touch()
-
-    def open(self, name: str) -> None:
-        """Let everybody through."""
-        (self.barriers / name).unlink()
-
-    def reached(self, name: str) -> None:
-        """Wait until somebody stands at the barrier."""
-        self.until((self.barriers / f"{name}.reached").exists, f"somebody at the barrier {name}")
-
-    def lines(self, log: str) -> list[str]:
-        """What was noted in a log so far."""
-        path = self.barriers / log
-        return path.read_text().splitlines() if path.exists() else []
-
-    # -- engineers
-
-    def push(self, who: str, text: str, message: str = "A change\n\nTags: app\n", path: str = "app.txt") -> str:
-        """Append a line to a file, commit and push; returns the commit."""
-        tree = self.clones[who]
-        git(tree, "fetch", "--quiet", "origin")
-        git(tree, "checkout", "--quiet", "--force", "-B", "main", "origin/main")
-        with (tree / path).open("a") as file:
-            file.write(text + "\n")
-        git(tree, "add", "--all")
-        git(tree, "commit", "--quiet", "--file=-", stdin=message)
-        git(tree, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-        self.hook()
-        return git(tree, "rev-parse", "HEAD").strip()
-
-    def hook(self) -> None:
-        """Tell the master of a push, as a git server does; a master that is away learns of it by its own look."""
-        fields = {
-            "revision": "HEAD",
-            "branch": "main",
-            "repository": str(self.repository),
-            "author": "x",
-            "comments": "",
-        }
-        try:
-            body = urllib.parse.urlencode(fields).encode()
-            urllib.request.urlopen(f"{self.site.url}/change_hook/base", body, 10)  # noqa: S310 - own loopback
-        except OSError:
-            return
-
-    # -- what can be seen
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of the master's database, read from outside."""
-        url = self.site.db_url.replace("sqlite:///", f"sqlite:///{self.site.master}/")
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(sa.text(query))]
-
-    def until(self, done: Callable[[], Any], what: str, seconds: float = LIMIT) -> Any:
-        """Wait for something that can be asked, with a limit."""
-        return self.site.wait(done, what, seconds)
-
-    def landing(self, number: int = 1) -> dict[str, Any]:
-        """A landing's row."""
-        found = self.rows(f"SELECT id, state, reason, head FROM cd_landing WHERE id = {number:d}")  # noqa: S608 - a number
-        return dict(zip(("id", "state", "reason", "head"), found[0], strict=True)) if found else {"state": None}
-
-    def comes_to(self, state: str, number: int = 1, seconds: float = LIMIT) -> dict[str, Any]:
-        """Wait until the landing is in this state; a landing that ended elsewhere fails at once, with its reason."""
-
-        def there() -> bool:
-            now = self.landing(number)
-            assert now["state"] == state or now["state"] not in ("live", "reverted", "halted"), now
-            return bool(now["state"] == state)
-
-        self.until(there, f"landing {number} to be {state}; it is {self.landing(number)}", seconds)
-        return self.landing(number)
-
-    def releases(self) -> set[str]:
-        """What the hosts' `current` links lead to."""
-        return {(self.fleet / name / "current").resolve().name for name in self.host_names}
-
-    def commits(self) -> list[str]:
-        """The subjects on trunk, newest first."""
-        return git(self.repository, "log", "--format=%s", "main").splitlines()
-
-    def tree(self, revision: str = "main") -> str:
-        """The id of the tree of a revision."""
-        return git(self.repository, "rev-parse", f"{revision}^{{tree}}").strip()
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a private PostgreSQL's first database."""
+    try:
+        with private_postgres() as url:
+            yield url
+    except PostgresMissing as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    """A yard that is founded, not started; ended behind the test, with the master's last words if that failed."""
-    made = Yard(tmp_path)
-    made.found()
+def database(request: pytest.FixtureRequest) -> str:
+    """The master's database: SQLite beside it, or a new one on a real PostgreSQL where a test asks for that."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return "sqlite:///state.sqlite"
+    return new_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def make_yard(tmp_path: Path) -> Iterator[Callable[..., Yard]]:
+    """Makes the test's yard, founded and not started; what it started is ended behind the test."""
+    made: list[Yard] = []
+
+    def make(**settings: Any) -> Yard:
+        made.append(Yard(tmp_path, **settings))
+        made[-1].found()
+        return made[-1]
+
     try:
-        yield made
+        yield make
     finally:
-        made.site.stop()
+        for one in made:
+            one.site.stop()
+
+
+@pytest.fixture
+def yard(make_yard: Callable[..., Yard], database: str) -> Yard:
+    """A yard that is founded, not started."""
+    return make_yard(db_url=database)

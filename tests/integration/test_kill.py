@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Yard
+    from buildbot_cd.testing.yard import Yard
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+ON_BOTH = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
 
 
 def kill_and_restart(yard: Yard, barrier: str) -> None:
@@ -21,6 +24,7 @@ def kill_and_restart(yard: Yard, barrier: str) -> None:
     yard.site.start_master()
 
 
+@ON_BOTH
 def test_killed_while_testing_the_landing_is_tested_to_its_end_once(yard: Yard) -> None:
     """What had a result keeps it; what was in the air runs again; the landing goes live, once."""
     yard.start()

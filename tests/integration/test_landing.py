@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Yard
+    from buildbot_cd.testing.yard import Yard
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+ON_BOTH = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
 
 
+@ON_BOTH
 def test_a_good_landing_goes_live_and_a_bad_one_leaves_trunk_as_it_was(yard: Yard) -> None:
     """A passed push is on every host; a failing one is reverted on trunk, and no host ever sees it."""
     yard.start()
@@ -28,6 +32,7 @@ def test_a_good_landing_goes_live_and_a_bad_one_leaves_trunk_as_it_was(yard: Yar
     assert yard.commits()[0].startswith("Revert ")
 
 
+@ON_BOTH
 def test_a_second_engineer_waits_until_the_first_enters_deployment(yard: Yard) -> None:
     """One at a time is tested; the next is let in while the first is being deployed."""
     yard.start()

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The configuration that ``buildbot create-master`` writes, with the two lines and a cd.yaml added."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from buildbot_cd.cli.demo.site import BUILDBOT, Site, free_ports
+from buildbot_cd.cli.demo.workspace import git
+from buildbot_cd.testing.repositories import Repository
+from buildbot_cd.testing.seen import Seen
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+PUBLIC = "https://github.com/buildbot/hello-world.git"
+TWO_LINES = """
+from buildbot.plugins import util
+c['configurators'] = [util.cd.ContinuousDeployment('cd.yaml')]
+"""
+WORKER_PROGRAM = "from buildbot_worker.scripts.runner import run; run()"
+TESTS = """\
+import unittest
+from hello import greeting
+
+class Greeting(unittest.TestCase):
+    def test_greeting(self):
+        self.assertEqual(greeting, "Hello, world")
+"""
+HOSTS = ["web-1", "web-2", "web-3", "web-4"]
+
+
+class SampleSite(Site):
+    """A master and a worker as Buildbot's own programs write them."""
+
+    def create(self, repository: Path) -> None:
+        """Make both folders. Of the sample only its ports and its public repository are replaced, by local ones."""
+        self.directory.mkdir()
+        self.www, self.pb = free_ports(2)
+        self._run([sys.executable, "-c", BUILDBOT, "create-master", "--quiet", str(self.master)])
+        sample = (self.master / "master.cfg.sample").read_text()
+        for old, new, times in (
+            ("9989", repr(f"tcp:{self.pb}:interface=127.0.0.1"), 1),
+            ("port=8010", f"port='tcp:{self.www}:interface=127.0.0.1'", 1),
+            ("localhost:8010", f"127.0.0.1:{self.www}", 1),
+            (PUBLIC, str(repository), 2),
+        ):
+            assert sample.count(old) == times, old
+            sample = sample.replace(old, new)
+        (self.master / "master.cfg").write_text(sample + TWO_LINES)
+        create = [sys.executable, "-c", WORKER_PROGRAM, "create-worker", "--quiet", "--maxdelay=2"]
+        self._run([*create, str(self.directory / "worker"), f"127.0.0.1:{self.pb}", "example-worker", "pass"])
+
+    def start_worker(self, name: str) -> None:
+        """Start the worker that was created."""
+        self._start(name, self.directory / "worker", {})
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Write cd.yaml."""
+        (self.master / "cd.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def check(self) -> tuple[int, str]:
+        """What ``buildbot checkconfig`` says."""
+        argv = [sys.executable, "-c", BUILDBOT, "checkconfig", str(self.master)]
+        done = subprocess.run(argv, env=self._env(), capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def force(self, builder: str) -> int:
+        """Press the sample's force button; the number of the build that it gives."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": "force", "params": {"builderNames": [builder]}}
+        request = urllib.request.Request(  # noqa: S310 - own loopback
+            f"{self.url}/api/v2/forceschedulers/force", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+            return int(json.load(answer)["result"][0])
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Repository:
+    """A local repository with what the sample's builder tests: a package ``hello`` on the branch ``master``."""
+    made = Repository.create(tmp_path / "hello-world.git")
+    files: dict[str | bytes, str | bytes | None] = {
+        "hello/__init__.py": 'greeting = "Hello, world"\n',
+        "hello/test_hello.py": TESTS,
+        ".gitignore": "_trial_temp*\n__pycache__\n",
+    }
+    made.git("symbolic-ref", "HEAD", "refs/heads/master")
+    made.commit(files, ref="refs/heads/master")
+    return made
+
+
+@pytest.fixture
+def site(tmp_path: Path, hello: Repository) -> Iterator[SampleSite]:
+    """The sample's master and worker, created and not started."""
+    # `trial`, which the sample calls, is beside our Python; the usage report that it sends finds no way out.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    nowhere = {"PATH": path, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    made = SampleSite(tmp_path / "site", workers=("example-worker",), environment=nowhere)
+    made.create(hello.path)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def cd_yaml(hello: Repository, fleet: Path) -> dict[str, Any]:
+    """A gate whose only check is the builder that the sample has, and a fleet of four directories."""
+    return {
+        "trunk": {"repository": str(hello.path), "branch": "master", "poll": "2s"},
+        "git": {"worker": "example-worker", "author": "Deploy <deploy@example.org>", "python": sys.executable},
+        "gate": {},
+        "checks": [{"builder": "runtests"}],
+        "release": {"worker": "example-worker", "python": sys.executable},
+        "fleet": {"transport": "local", "hosts": list(HOSTS), "root": str(fleet / "{name}")},
+        "rollout": [{"stage": "canary", "hosts": 1}, {"stage": "fleet", "hosts": "all"}],
+    }
+
+
+def test_two_lines_and_a_cd_yaml_deploy_beside_what_the_master_did_before(
+    site: SampleSite, hello: Repository, tmp_path: Path
+) -> None:
+    """The sample's builder still builds when forced; a landing it passes goes live, one it fails is reverted."""
+    fleet = tmp_path / "fleet"
+    for name in HOSTS:
+        (fleet / name).mkdir(parents=True)
+    site.configure(cd_yaml(hello, fleet))
+    code, said = site.check()
+    assert (code, "Config file is good!" in said) == (0, True), said
+    site.start()
+    seen = Seen(site)
+    seen.until(lambda: seen.rows("SELECT 1 FROM cd_gate WHERE tested IS NOT NULL"), "the first look at trunk")
+
+    forced = site.force("runtests")
+    done = seen.until(lambda: complete(site, forced), "the forced build")
+    assert [one["results"] for one in done] == [0]
+
+    good = hello.commit({"hello/more.py": "more = 1\n"}, message="More", ref="refs/heads/master")
+    seen.comes_to("live", 1)
+    assert {(fleet / name / "current" / "hello" / "more.py").read_text() for name in HOSTS} == {"more = 1\n"}
+
+    hello.commit({"hello/__init__.py": 'greeting = "?"\n'}, message="Ask", ref="refs/heads/master")
+    ended = seen.comes_to("reverted", 2)
+    assert "builder:runtests" in ended["reason"]
+    assert git(hello.path, "rev-parse", "master^{tree}") == git(hello.path, "rev-parse", f"{good}^{{tree}}")
+    assert {(fleet / name / "current" / "hello" / "__init__.py").read_text() for name in HOSTS} == {
+        'greeting = "Hello, world"\n'
+    }
+
+
+def complete(site: SampleSite, buildset: int) -> list[dict[str, Any]]:
+    """The ended builds of a buildset."""
+    found = []
+    for request in site.get(f"buildrequests?buildsetid={buildset}")["buildrequests"]:
+        builds = site.get(f"builds?buildrequestid={request['buildrequestid']}&complete=true")["builds"]
+        found += [one for one in builds if one["complete"]]
+    return found
+
+
+def test_checkconfig_tells_every_mistake_at_once(site: SampleSite, hello: Repository, tmp_path: Path) -> None:
+    """Three mistakes are three lines, each with file, line, key and the nearest name that there is."""
+    config = cd_yaml(hello, tmp_path / "fleet")
+    config["gate"] = {"mod": "queued"}
+    config["checks"] = [{"builder": "runtest"}]
+    config["fleet"]["transport"] = "locale"
+    site.configure(config)
+    code, said = site.check()
+    text = (site.master / "cd.yaml").read_text().splitlines()
+    lines = {key: next(n for n, line in enumerate(text, 1) if key in line) for key in ("mod:", "runtest", "locale")}
+    assert code == 1
+    assert f"cd.yaml:{lines['mod:']}: gate.mod: unknown key, did you mean 'mode'?" in said
+    assert f"cd.yaml:{lines['runtest']}: checks[0].builder: no builder is called 'runtest'" in said
+    assert "did you mean 'runtests'?" in said
+    assert f"cd.yaml:{lines['locale']}: fleet.transport: should be ssh or local, did you mean 'local'?" in said
+    assert said.count("cd.yaml:") == 3
