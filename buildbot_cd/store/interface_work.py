@@ -78,6 +78,9 @@ class Runs(Protocol):
     def tests(self, ident: int) -> tuple[RunTest, ...]:
         """All tests of the run, by position."""
 
+    def worked(self, ident: int) -> tuple[float | None, tuple[str, ...]]:
+        """When the run's last result so far came, None before the first, and who took tests, by name."""
+
     def counts(self, ident: int) -> Counts:
         """How many are in which state."""
 

@@ -46,6 +46,7 @@ WANTED = st.builds(
     newest_first=st.booleans(),
     limit=st.integers(-1, 3),
     offset=st.integers(-1, 2),
+    counted=st.booleans(),
 )
 TESTS = st.lists(
     st.builds(
@@ -295,6 +296,7 @@ class RunAgreement(Agreement):
         self.same(lambda tx: (tx.runs.get(ident), tx.runs.by_key(key), tx.runs.for_landing(ident)))
         self.same(lambda tx: tx.runs.tests(ident))
         self.same(lambda tx: tx.runs.counts(ident))
+        self.same(lambda tx: tx.runs.worked(ident))
 
 
 class RolloutAgreement(Agreement):

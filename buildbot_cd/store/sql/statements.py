@@ -73,7 +73,8 @@ def find(conn: sa.Connection, table: sa.Table, wanted: Wanted) -> tuple[list[dic
         where.append(before(table.c.id, wanted.below))
     if wanted.above is not None:
         where.append(table.c.id > max(-1, min(wanted.above, 2**63 - 1)))
-    total = conn.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar() or 0
+    number = sa.select(sa.func.count()).select_from(table).where(*where)
+    total = (conn.execute(number).scalar() or 0) if wanted.counted else 0
     order = table.c.id.desc() if wanted.newest_first else table.c.id
     query = sa.select(table).where(*where).order_by(order)
     return many(conn, query.limit(limited(wanted.limit)).offset(limited(wanted.offset))), total
