@@ -82,7 +82,9 @@ class Events:
     def judged(self, rollout: int, stage: str, at: float, verdict: Verdict) -> None:
         """The immune system decided."""
         told = {"kind": verdict.kind.value, "reason": verdict.reason, "culprits": list(verdict.culprits)}
-        self._produce(("cd", "rollouts", str(rollout), "verdict"), {"rollout": rollout, "stage": stage, "at": at, **told})
+        self._produce(
+            ("cd", "rollouts", str(rollout), "verdict"), {"rollout": rollout, "stage": stage, "at": at, **told}
+        )
 
     def host_heard(self, rollout: Rollout, row: HostRow) -> None:
         """A host's news: written and told with the next batch."""

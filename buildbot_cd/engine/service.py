@@ -48,6 +48,8 @@ class Engine(BuildbotService):
     name: str | None = NAME
     compare_attrs: ClassVar[Sequence[str]] = ("config", "folder")
 
+    ready = False
+    """Whether the store may be asked: the tables are there, and the service has not been stopped."""
     store: Store
     events: Events
     tests: TestRuns
@@ -82,6 +84,7 @@ class Engine(BuildbotService):
         self.events = Events(self.master, self.store)
         await self.store.transact(ensure_gate(self.gate))
         self._assemble()
+        self.ready = True
         self._consumer = await self.master.mq.startConsuming(self._buildset_complete, ("buildsets", None, "complete"))
         self._timers = [task.LoopingCall(self._tick), task.LoopingCall(self.look, "regular look", news=False)]
         for timer, seconds in zip(self._timers, (TICK, self.config.trunk.poll), strict=True):
@@ -92,6 +95,7 @@ class Engine(BuildbotService):
         return defer.ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
+        self.ready = False
         for timer in self._timers:
             if timer.running:
                 timer.stop()

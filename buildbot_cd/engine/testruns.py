@@ -38,7 +38,12 @@ class TestRuns:
     __test__ = False  # pytest: not a class of tests
 
     def __init__(
-        self, store: Store, gate: str, workers: Callable[[], int], now: Callable[[], float], changed: Callable[[int], None]
+        self,
+        store: Store,
+        gate: str,
+        workers: Callable[[], int],
+        now: Callable[[], float],
+        changed: Callable[[int], None],
     ) -> None:
         """``workers`` tells how many shards share a run at most; ``changed`` hears of each run that moved on."""
         self.store, self.gate, self.workers, self.now, self.changed = store, gate, workers, now, changed

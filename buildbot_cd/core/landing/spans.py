@@ -25,9 +25,10 @@ _TAKEN_BACK = frozenset({State.ROLLING_BACK, State.REVERTING})
 class Spans:
     """Seconds of one landing; None where it did not go that way, or is not through.
 
-    ``wait``: from the push to the test slot. ``test``: from there to passed. ``deploy``: from deploying to live. ``lead``:
-    from the push to live. ``restore``: from the decision to roll back to the last host being back. ``revert``: from the
-    decision to take it back to the end of that. A landing that was tested again counts with its last time in test.
+    ``wait``: from the push to the test slot. ``test``: from there to passed. ``deploy``: from deploying to live.
+    ``lead``: from the push to live. ``restore``: from the decision to roll back to the last host being back.
+    ``revert``: from the decision to take it back to the end of that. A landing that was tested again counts with its
+    last time in test.
     """
 
     wait: float | None = None
@@ -93,7 +94,7 @@ def usual(histories: Iterable[Sequence[Transition]]) -> Usual:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value under which ``share`` of the sorted values lie, between neighbours in proportion; one value at least."""
+    """The value under which ``share`` of the sorted values (one at least) lie; in proportion between neighbours."""
     place = share * (len(ordered) - 1)
     low, high = ordered[floor(place)], ordered[ceil(place)]
     return low + (high - low) * (place - floor(place))

@@ -27,9 +27,9 @@ Range = tuple[float, float]
 class Waiting:
     """What one landing waits for.
 
-    ``why`` is one sentence; ``since`` and ``until`` are moments (``until``: when this wait ends by itself); ``position`` in
-    the queue from 1, None inside the gate; ``turn`` is when it gets the test slot and ``eta`` when it is live, None where
-    nobody can know.
+    ``why`` is one sentence; ``since`` and ``until`` are moments (``until``: when this wait ends by itself); ``position``
+    in the queue from 1, None inside the gate; ``turn`` is when it gets the test slot and ``eta`` when it is live, None
+    where nobody can know.
     """
 
     why: str
@@ -121,4 +121,3 @@ def _until(snapshot: Snapshot, landing: Landing, now: float) -> float | None:
     if snapshot.gate.mode is Mode.CLOSED and landing.state in (State.QUEUED, State.PASSED):
         return snapshot.gate.mode_until
     return snapshot.gate.mode_until if snapshot.gate.mode is Mode.DRAIN and landing.state is State.QUEUED else None
-

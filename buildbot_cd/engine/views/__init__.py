@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Read models: what pages, the command line and events show, as JSON objects. docs/reference/data-api.md has the fields.
+"""Read models: what pages, the command line and events show, as JSON objects.
 
-Each is a plain function of an open transaction, to be called with `Store.read`.
+docs/reference/data-api.md has the fields. Each is a plain function of an open transaction, for `Store.read`.
 """
 
 from buildbot_cd.engine.views.gates import Lens, gate_view, gates_view, history_view
