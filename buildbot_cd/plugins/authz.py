@@ -57,7 +57,10 @@ class ControlEndpointMatcher(EndpointMatcherBase):
             raise ConfigError(msg)
 
     def match(
-        self, ep: Any, action: str = "get", options: dict[str, Any] | None = None
+        self,
+        ep: Any,
+        action: str = "get",
+        options: dict[str, Any] | None = None,  # noqa: ARG002 - no rule looks at a call's parameters
     ) -> defer.Deferred[Match | None]:
         """Buildbot asks this for every call; None means: this rule does not speak of it."""
         return defer.ensureDeferred(self._match(tuple(str(part) for part in ep), action))

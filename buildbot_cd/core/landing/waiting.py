@@ -27,9 +27,9 @@ Range = tuple[float, float]
 class Waiting:
     """What one landing waits for.
 
-    ``why`` is one sentence; ``since`` and ``until`` are moments (``until``: when this wait ends by itself); ``position``
-    in the queue from 1, None inside the gate; ``turn`` is when it gets the test slot and ``eta`` when it is live, None
-    where nobody can know.
+    ``why`` is one sentence; ``since`` and ``until`` are moments (``until``: when this wait ends by itself);
+    ``position`` in the queue from 1, None inside the gate; ``turn`` is when it gets the test slot and ``eta`` when it
+    is live, None where nobody can know.
     """
 
     why: str

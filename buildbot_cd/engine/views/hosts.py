@@ -46,7 +46,8 @@ def fleet_view(tx: Tx, ident: int) -> dict[str, Any] | None:
     if rollout is None:
         return None
     rows = tx.rollouts.hosts(ident)
-    roles, stages = _names(row.role for row in rows), _names(row.stage for row in rows)
+    planned = [str(one["name"]) for one in rollout.plan.get("stages", ())]
+    roles, stages = _names(row.role for row in rows), _names([*planned, *(row.stage for row in rows)])
     releases = _names(name for row in rows for name in (row.desired, row.observed, row.previous) if name is not None)
     lists = {"role": roles, "stage": stages, "desired": releases, "observed": releases, "previous": releases}
     lists |= {"phase": list(PHASES), "mark": list(MARKS)}

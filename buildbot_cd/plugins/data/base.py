@@ -35,7 +35,7 @@ class CdEndpoint(base.Endpoint):
         """Buildbot's way to ask; None becomes 404."""
         return defer.ensureDeferred(self.answer(resultSpec, kwargs))
 
-    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002 - for those with pages
         """The object, or the list of objects."""
         engine = self.engine
         lens = lens_of(engine)

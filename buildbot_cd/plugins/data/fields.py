@@ -32,7 +32,7 @@ class Json(types.Type):
     ramlname = "object"
     graphQLType = "JSON"
 
-    def validate(self, name: str, object: Any) -> Iterator[str]:  # noqa: A002 - Buildbot's name
+    def validate(self, name: str, object: Any) -> Iterator[str]:
         """Buildbot's check of answers: yields what is wrong."""
         try:
             json.dumps(object, allow_nan=False)

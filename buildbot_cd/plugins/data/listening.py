@@ -18,8 +18,8 @@ _PART = re.compile(r"(?:\\.|[^:\\])+")
 def reachable_from_outside(config: Any) -> str:
     """Why others than this machine may reach the web server, in a few words; empty if they cannot.
 
-    ``config`` is the master's: its ``www.port`` and ``buildbotURL``. A loopback port behind a proxy is told by the URL. What
-    cannot be understood counts as reachable.
+    ``config`` is the master's: its ``www.port`` and ``buildbotURL``. A loopback port behind a proxy is told by the URL.
+    What cannot be understood counts as reachable.
     """
     www: Mapping[str, Any] = config.www
     port = www.get("port")
