@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from buildbot_cd.core.landing.moves import Move, Policy
-    from buildbot_cd.core.landing.values import Snapshot
+    from buildbot_cd.core.landing.values import Landing, Snapshot
     from buildbot_cd.store.interface import Tx
 
 DROPPABLE = frozenset(
@@ -31,10 +31,21 @@ LOOKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a transaction did: the move, and the intents it made obsolete (their builds may be stopped)."""
+    """What a transaction did: the move, the intents it made obsolete (their builds may be stopped), and all landings
+    that it changed or added, as they are stored now.
+    """
 
     move: Move
     dropped: tuple[Intent, ...] = ()
+    landings: tuple[Landing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Whether an effect's answer counted, and what followed from it in the same transaction."""
+
+    counted: bool
+    applied: Applied | None = None
 
 
 def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
@@ -45,15 +56,18 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
         tx.slots.free(name, slot, landing)
     if move.gate is not None:
         epoch = tx.gates.update(move.gate).epoch
-    for changed in move.landings:
+    written = [
         tx.landings.update(changed, actor=move.actor, reason=changed.reason or move.reason, at=now)
+        for changed in move.landings
+    ]
     for slot, landing in move.take:
         tx.slots.take(name, slot, landing, now)
-    for new in move.new:
-        tx.landings.add(name, new.base, new.head, new.engineer, new.subject, new.message, now)
+    written += [
+        tx.landings.add(name, new.base, new.head, new.engineer, new.subject, new.message, now) for new in move.new
+    ]
     for owner, effect in move.effects:
         tx.outbox.put(name, owner, effect, epoch, now)
-    return Applied(move, dropped)
+    return Applied(move, dropped, tuple(written))
 
 
 def _drop(tx: Tx, landings: tuple[int, ...], now: float) -> tuple[Intent, ...]:
@@ -78,10 +92,14 @@ def step(gate: str, policy: Policy, now: float) -> Callable[[Tx], Applied | None
     return run
 
 
-def order(gate: str, rule: Callable[[Snapshot], Move | None], now: float) -> Callable[[Tx], Applied | None]:
-    """A person's order as a transaction; ``rule`` may raise ControlRefused, and then nothing happens."""
+def order(
+    gate: str, rule: Callable[[Snapshot], Move | None], now: float, check: Callable[[Tx], None] | None = None
+) -> Callable[[Tx], Applied | None]:
+    """A person's order as a transaction; ``check`` and ``rule`` may raise ControlRefused, and then nothing happens."""
 
     def run(tx: Tx) -> Applied | None:
+        if check is not None:
+            check(tx)
         snapshot = tx.snapshot(gate)
         move = rule(snapshot)
         return None if move is None else apply(tx, snapshot, move, now)
@@ -89,22 +107,22 @@ def order(gate: str, rule: Callable[[Snapshot], Move | None], now: float) -> Cal
     return run
 
 
-def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callable[[Tx], bool]:
+def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callable[[Tx], Answered]:
     """Record an effect's result; an observation of trunk is taken in by the same transaction.
 
-    False if the answer came too late (done already, dropped, or never asked): then it changes nothing.
+    It does not count if it came too late (done already, dropped, or never asked): then it changes nothing.
     """
 
-    def run(tx: Tx) -> bool:
+    def run(tx: Tx) -> Answered:
         intent = tx.outbox.get(key)
         if intent is None or not tx.outbox.finish(key, result, now):
-            return False
+            return Answered(counted=False)
         if intent.kind is EffectKind.OBSERVE and "tip" in result:
             snapshot = tx.snapshot(gate)
             move = observed(snapshot.gate, result, _ours(tx, result))
             if move is not None:
-                apply(tx, snapshot, move, now)
-        return True
+                return Answered(counted=True, applied=apply(tx, snapshot, move, now))
+        return Answered(counted=True)
 
     return run
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from buildbot_cd.config.master import MasterConfig
     from buildbot_cd.core.immune.values import Verdict
     from buildbot_cd.core.landing.values import Intent, Landing
+    from buildbot_cd.engine.events import Events
     from buildbot_cd.store.interface import Store, Tx
     from buildbot_cd.store.rows import Rollout
 
@@ -41,8 +42,8 @@ class PlannedStage:
 class Rollouts:
     """Opens and keeps the records of rollouts; ``folder`` is cd.yaml's."""
 
-    def __init__(self, store: Store, config: MasterConfig, folder: Path) -> None:
-        self.store, self.config, self.folder = store, config, folder
+    def __init__(self, store: Store, config: MasterConfig, folder: Path, events: Events) -> None:
+        self.store, self.config, self.folder, self.events = store, config, folder, events
 
     async def open(self, intent: Intent, landing: Landing, now: float) -> Rollout:
         """The rollout of this effect; made, with its canaries drawn and its hosts recorded, at the first call."""
@@ -73,7 +74,9 @@ class Rollouts:
             tx.rollouts.put_hosts(made.id, rows)
             return made
 
-        return await self.store.transact(make)
+        opened = await self.store.transact(make)
+        self.events.rollout_changed(opened)
+        return opened
 
     async def of_landing(self, landing: int) -> Rollout | None:
         """The landing's newest rollout."""
@@ -96,9 +99,15 @@ class Rollouts:
         return {row.host: row for row in rows}
 
     async def note(self, rollout: Rollout, changed: Iterable[HostRow]) -> None:
-        """Write what was learnt of hosts."""
+        """Write what was learnt of hosts, and tell it."""
         rows = list(changed)
+        await self.events.settled()
         await self.store.transact(lambda tx: tx.rollouts.put_hosts(rollout.id, rows))
+        self.events.hosts_changed(rollout, rows)
+
+    def heard(self, rollout: Rollout, row: HostRow) -> None:
+        """A host's news while a fan-out goes on: written and told with those of the same quarter of a second."""
+        self.events.host_heard(rollout, row)
 
     async def judged(self, rollout: Rollout, stage: str, verdict: Verdict, now: float) -> None:
         """Keep what the immune system decided, with what it decided on."""
@@ -106,6 +115,7 @@ class Rollouts:
         await self.store.transact(
             lambda tx: tx.verdicts.add(rollout.id, stage, now, str(verdict.kind), verdict.reason, told)
         )
+        self.events.judged(rollout.id, stage, now, verdict)
 
     async def move(self, rollout: Rollout, **changes: Any) -> Rollout:
         """Write the rollout's own row."""
@@ -114,7 +124,9 @@ class Rollouts:
             current = tx.rollouts.get(rollout.id) or rollout
             return tx.rollouts.update(replace(current, **changes))
 
-        return await self.store.transact(write)
+        moved = await self.store.transact(write)
+        self.events.rollout_changed(moved)
+        return moved
 
 
 def stages_in(rollout: Rollout) -> tuple[PlannedStage, ...]:

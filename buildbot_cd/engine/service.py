@@ -48,6 +48,8 @@ class Engine(BuildbotService):
     name: str | None = NAME
     compare_attrs: ClassVar[Sequence[str]] = ("config", "folder")
 
+    ready = False
+    """Whether the store may be asked: the tables are there, and the service has not been stopped."""
     store: Store
     events: Events
     tests: TestRuns
@@ -79,8 +81,10 @@ class Engine(BuildbotService):
         self._working: defer.Deferred[None] | None = None
         await self.master.db.pool.do(upgrade)
         self.store = SqlStore(self.master.db.pool)
+        self.events = Events(self.master, self.store)
         await self.store.transact(ensure_gate(self.gate))
         self._assemble()
+        self.ready = True
         self._consumer = await self.master.mq.startConsuming(self._buildset_complete, ("buildsets", None, "complete"))
         self._timers = [task.LoopingCall(self._tick), task.LoopingCall(self.look, "regular look", news=False)]
         for timer, seconds in zip(self._timers, (TICK, self.config.trunk.poll), strict=True):
@@ -91,6 +95,7 @@ class Engine(BuildbotService):
         return defer.ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
+        self.ready = False
         for timer in self._timers:
             if timer.running:
                 timer.stop()
@@ -99,15 +104,16 @@ class Engine(BuildbotService):
         if self._working is not None:
             await self._working
         self._release_waiters()
+        await self.events.close()
         await defer.maybeDeferred(super().stopService)
 
     def _assemble(self) -> None:
         self.policy, plan = policy_of(self.config), plan_of(self.config)
         trunk = Trunk(self.config.trunk.repository, self.config.trunk.branch)
-        self.builds, self.events = Builds(self.master), Events(self.master)
+        self.builds = Builds(self.master)
         checks = Checks(self.store, plan, self._answered)
-        self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self.wake)
-        self.rollouts = Rollouts(self.store, self.config, self.folder)
+        self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self._run_changed)
+        self.rollouts = Rollouts(self.store, self.config, self.folder, self.events)
         self._performer = Performer(self.store, self.builds, checks, trunk, self._notify, self._answered)
 
     def now(self) -> float:
@@ -165,15 +171,22 @@ class Engine(BuildbotService):
             await self._after(applied)
 
     async def _after(self, applied: Applied) -> None:
-        self.events.moved(self.gate, applied.move)
+        self.events.moved(self.gate, applied)
         for intent in applied.dropped:
             if intent.state is IntentState.STARTED and intent.ref is not None:
                 await self.builds.cancel(int(intent.ref), applied.move.reason)
 
+    def _run_changed(self, run: int) -> None:
+        self.events.run_changed(run)
+        self.wake()
+
     # -- what others call
 
     async def _answered(self, key: str, result: Mapping[str, Any]) -> bool:
-        return await self.store.transact(answer(self.gate, key, result, self.now()))
+        told = await self.store.transact(answer(self.gate, key, result, self.now()))
+        if told.applied is not None:
+            await self._after(told.applied)
+        return told.counted
 
     async def report(self, key: str, result: Mapping[str, Any]) -> bool:
         """A step's answer for the effect ``key``; False if it came too late and changes nothing."""
@@ -196,11 +209,14 @@ class Engine(BuildbotService):
 
         return await self.store.transact(read)
 
-    async def order(self, rule: Callable[[Snapshot], Move | None]) -> None:
-        """Carry out a person's order; raises ControlRefused with the reason if the rules do not allow it."""
+    async def order(self, rule: Callable[[Snapshot], Move | None], check: Callable[[Tx], None] | None = None) -> None:
+        """Carry out a person's order; raises ControlRefused with the reason if the rules do not allow it.
+
+        ``check`` may look at more than the gate, in the same transaction, and refuse too.
+        """
         for _ in range(10):
             try:
-                applied = await self.store.transact(order(self.gate, rule, self.now()))
+                applied = await self.store.transact(order(self.gate, rule, self.now(), check))
             except (StaleVersion, SlotTaken):
                 continue
             if applied is not None:

@@ -51,9 +51,14 @@ class TestRuns:
     __test__ = False  # pytest: not a class of tests
 
     def __init__(
-        self, store: Store, gate: str, workers: Callable[[], int], now: Callable[[], float], changed: Callable[[], None]
+        self,
+        store: Store,
+        gate: str,
+        workers: Callable[[], int],
+        now: Callable[[], float],
+        changed: Callable[[int], None],
     ) -> None:
-        """``workers`` tells how many shards share a run at most; ``changed`` is called when a run moved on."""
+        """``workers`` tells how many shards share a run at most; ``changed`` hears of each run that moved on."""
         self.store, self.gate, self.workers, self.now, self.changed = store, gate, workers, now, changed
 
     async def create(self, key: str, kind: str, revision: str) -> Run:
@@ -81,7 +86,7 @@ class TestRuns:
             if one.nid in wanted
         ]
         await self.store.transact(lambda tx: self._plan(tx, run, works, selection, seconds))
-        self.changed()
+        self.changed(run)
         return selection
 
     def _plan(self, tx: Tx, run: int, works: Sequence[Work], selection: Selection, seconds: float) -> None:
@@ -100,7 +105,7 @@ class TestRuns:
         tests = [PlannedTest(nid) for nid in dict.fromkeys(nids)]
         told = {"everything": why, "chosen": [[nid, [why]] for nid in nids], "left_out": [], "missing_tags": []}
         await self.store.transact(lambda tx: tx.runs.plan(run, tests, told, None, self.now()))
-        self.changed()
+        self.changed(run)
 
     async def claim(self, run: int, worker: str, *, alone: bool = False) -> tuple[PlannedTest, ...]:
         """What the worker runs next, longest way to the end first; ``alone`` if no other shard shares the run."""
@@ -123,12 +128,12 @@ class TestRuns:
             tx.durations.put(self.gate, {nid: _learnt(known, nid, took) for nid, took in passed.items()})
 
         await self.store.transact(write)
-        self.changed()
+        self.changed(run)
 
     async def release(self, run: int, worker: str) -> None:
         """The worker's shard ends: what it did not finish waits again."""
         await self.store.transact(lambda tx: tx.runs.release(run, worker))
-        self.changed()
+        self.changed(run)
 
     async def counts(self, run: int) -> Counts:
         """How many tests are in which state."""
@@ -141,7 +146,7 @@ class TestRuns:
     async def finish(self, run: int, error: str = "") -> None:
         """End the run; ``error`` says why it has no answer."""
         await self.store.transact(lambda tx: tx.runs.finish(run, self.now(), error))
-        self.changed()
+        self.changed(run)
 
 
 def _learnt(known: Mapping[str, tuple[float, float, float]], nid: str, took: float) -> tuple[float, float, float]:

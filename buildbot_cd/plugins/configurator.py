@@ -16,6 +16,7 @@ from buildbot_cd.config.problems import ConfigErrors
 from buildbot_cd.config.surroundings import Surroundings
 from buildbot_cd.engine.service import Engine
 from buildbot_cd.plugins.builders import builders_for
+from buildbot_cd.plugins.data.service import DataApi
 from buildbot_cd.plugins.schedulers.gate import Gate
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class ContinuousDeployment(ConfiguratorBase):
         gate = Gate(name="cd-gate", repository=trunk.repository, branch=trunk.branch, builderNames=driven)
         self.schedulers.append(gate)
         services.append(Engine(config=config, folder=self.file.parent))
+        services.append(DataApi())
 
 
 def folder_of_master_cfg() -> Path:

@@ -68,3 +68,6 @@ class Store(Protocol):
 
     async def transact(self, fn: Callable[[Tx], T]) -> T:
         """Run ``fn`` in one transaction and give back what it returns."""
+
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        """Run ``fn``, which must not write, on one consistent state; it holds no writer up, and none holds it up."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from buildbot_cd.core.landing.values import Effect, Gate, Intent, Landing, Slot, Transition
+    from buildbot_cd.store.wanted import Wanted
 
 REVERTS_KEPT = 100
 """A snapshot carries this many reverts: caps are per hour and per day, and far smaller."""
@@ -61,6 +62,9 @@ class Landings(Protocol):
     def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Landing, ...]:
         """At most ``limit`` landings, newest first, all with ids under ``before_id`` where that is given."""
 
+    def find(self, wanted: Wanted) -> tuple[tuple[Landing, ...], int]:
+        """The asked part of the landings that match, by id, and how many match in all."""
+
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
         """Write the landing over the version it carries; a line of history is added if its state changed.
 
@@ -70,6 +74,9 @@ class Landings(Protocol):
 
     def transitions(self, ident: int) -> tuple[Transition, ...]:
         """The landing's history, oldest first; ``seq`` counts from 1."""
+
+    def histories(self, idents: Iterable[int]) -> dict[int, tuple[Transition, ...]]:
+        """The histories of these landings, each oldest first, by landing id; unknown ones are left out."""
 
     def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
         """Times after ``at``, oldest first, at which the gate took a landing back by its own judgement.
@@ -84,6 +91,9 @@ class Slots(Protocol):
 
     def holders(self, gate: str) -> dict[Slot, int]:
         """Slot to landing id, of those that are held."""
+
+    def held(self, gate: str) -> dict[Slot, tuple[int, float]]:
+        """Slot to landing id and the time at which it was taken, of those that are held."""
 
     def take(self, gate: str, slot: Slot, landing: int, at: float) -> None:
         """Put the landing there. Raises SlotTaken if anybody, even the same landing, holds it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         TestResult,
         Verdict,
     )
+    from buildbot_cd.store.wanted import Wanted
 
     Choose = Callable[[Sequence[ReadyTest], float, int], Sequence[str]]
     """(ready tests, estimated seconds of all that nobody took yet, workers at work with the asking one) -> nids."""
@@ -77,6 +78,9 @@ class Runs(Protocol):
     def tests(self, ident: int) -> tuple[RunTest, ...]:
         """All tests of the run, by position."""
 
+    def worked(self, ident: int) -> tuple[float | None, tuple[str, ...]]:
+        """When the run's last result so far came, None before the first, and who took tests, by name."""
+
     def counts(self, ident: int) -> Counts:
         """How many are in which state."""
 
@@ -131,6 +135,9 @@ class Rollouts(Protocol):
 
     def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Rollout, ...]:
         """At most ``limit``, newest first, with ids under ``before_id`` where that is given."""
+
+    def find(self, wanted: Wanted) -> tuple[tuple[Rollout, ...], int]:
+        """The asked part of the rollouts that match, by id, and how many match in all."""
 
     def hosts(self, ident: int) -> tuple[HostRow, ...]:
         """The rollout's hosts, by name."""

@@ -18,6 +18,7 @@ from buildbot_cd.errors import CdError
 from buildbot_cd.store import EngineStore, MemoryStore
 from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, TestResult
 from buildbot_cd.store.schema import metadata
+from buildbot_cd.store.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,17 @@ NIDS = st.sampled_from(["t1", "t2", "t3", "t4", "t5"])
 WORKERS = st.sampled_from(["w1", "w2"])
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), TEXTS)
 JSON = st.dictionaries(st.sampled_from(["a", "b", "\x00"]), st.one_of(SCALARS, st.lists(SCALARS, max_size=3)))
+WANTED = st.builds(
+    Wanted,
+    gate=st.none() | GATES,
+    states=st.none() | st.lists(st.sampled_from(["queued", "live", "done", "staging"]), max_size=3).map(tuple),
+    above=st.none() | IDS,
+    below=st.none() | IDS,
+    newest_first=st.booleans(),
+    limit=st.integers(-1, 3),
+    offset=st.integers(-1, 2),
+    counted=st.booleans(),
+)
 TESTS = st.lists(
     st.builds(
         PlannedTest,
@@ -91,6 +103,11 @@ class Agreement(RuleBasedStateMachine):
         one, other = (outcome(store, fn) for store in self.stores)
         assert one == other
         return one
+
+    def same_read(self, fn: Callable[[Tx], Any]) -> None:
+        """What both give to a reader."""
+        one, other = (store.read_now(fn) for store in self.stores)
+        assert one == other
 
 
 class GateAgreement(Agreement):
@@ -157,13 +174,20 @@ class GateAgreement(Agreement):
             )
         )
 
+    @rule(wanted=WANTED, engineer=st.none() | TEXTS, head=st.none() | SHAS, since=st.none() | TIMES, ids=st.lists(IDS))
+    def landings_found(
+        self, wanted: Wanted, engineer: str | None, head: str | None, since: float | None, ids: list[int]
+    ) -> None:
+        asked = replace(wanted, engineer=engineer, head=head, since=since)
+        self.same_read(lambda tx: (tx.landings.find(asked), tx.landings.find(wanted), tx.landings.histories(ids)))
+
     @rule(gate=GATES, slot=st.sampled_from(Slot), landing=st.integers(1, 3), give=st.booleans())
     def slot_moved(self, gate: str, slot: Slot, landing: int, give: bool) -> None:
         if give:
             self.same(lambda tx: tx.slots.take(gate, slot, landing, 1.0))
         else:
             self.same(lambda tx: tx.slots.free(gate, slot, landing))
-        self.same(lambda tx: tx.slots.holders(gate))
+        self.same(lambda tx: (tx.slots.holders(gate), tx.slots.held(gate)))
 
     @rule(gate=GATES, landing=st.none() | st.integers(1, 3), key=KEYS, done=st.booleans())
     def intent_recorded(self, gate: str, landing: int | None, key: str, done: bool) -> None:
@@ -272,6 +296,7 @@ class RunAgreement(Agreement):
         self.same(lambda tx: (tx.runs.get(ident), tx.runs.by_key(key), tx.runs.for_landing(ident)))
         self.same(lambda tx: tx.runs.tests(ident))
         self.same(lambda tx: tx.runs.counts(ident))
+        self.same(lambda tx: tx.runs.worked(ident))
 
 
 class RolloutAgreement(Agreement):
@@ -313,6 +338,10 @@ class RolloutAgreement(Agreement):
                 tx.verdicts.of_rollout(ident),
             )
         )
+
+    @rule(wanted=WANTED, landing=st.none() | IDS)
+    def rollouts_found(self, wanted: Wanted, landing: int | None) -> None:
+        self.same_read(lambda tx: tx.rollouts.find(replace(wanted, landing=landing)))
 
     @rule(rollout=st.integers(1, 3), text=TEXTS, evidence=JSON)
     def verdict_added(self, rollout: int, text: str, evidence: dict[str, Any]) -> None:

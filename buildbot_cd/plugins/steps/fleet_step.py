@@ -82,6 +82,7 @@ class FleetStep(ProgramStep):
             if event.get("event") == "host" and event.get("host") in rows:
                 name = str(event["host"])
                 changed[name] = rows[name] = learn(rows[name], event, time.time())
+                self.rollouts.heard(rollout, rows[name])
             elif event.get("event") == "progress":
                 self._progress(verb, event)
             elif event.get("event") == "end":
@@ -94,7 +95,6 @@ class FleetStep(ProgramStep):
                 died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
                 changed[name] = rows[name] = reported(rows[name], died, time.time())
         await self.rollouts.note(rollout, changed.values())
-        self.engine.events.rollout(rollout.id, verb, {"hosts": _counted(changed.values())})
         return rows
 
     def _argv(self, *options: str) -> list[str]:
@@ -155,10 +155,3 @@ def bad(rows: Mapping[str, HostRow], names: Iterable[str]) -> list[HostRow]:
 def told(rows: Iterable[HostRow]) -> str:
     """Hosts and what is wrong with them, for people."""
     return "; ".join(f"{row.host}: {row.error or row.phase}" for row in list(rows)[:5])
-
-
-def _counted(rows: Iterable[HostRow]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.phase] = counts.get(row.phase, 0) + 1
-    return counts

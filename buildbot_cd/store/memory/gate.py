@@ -17,7 +17,10 @@ from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from buildbot_cd.store.memory.tables import Tables
+    from buildbot_cd.store.wanted import Wanted
 
 
 class MemoryGates:
@@ -89,6 +92,9 @@ class MemoryLandings:
         older = [one for one in self._of(gate) if before_id is None or one.id < before_id]
         return tuple(reversed(older))[: max(0, limit)]
 
+    def find(self, wanted: Wanted) -> tuple[tuple[Landing, ...], int]:
+        return wanted.cut(list(self._tables.landings.values()), lambda row: row)
+
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
         before = self.get(landing.id)
         if before is None:
@@ -104,6 +110,10 @@ class MemoryLandings:
 
     def transitions(self, ident: int) -> tuple[Transition, ...]:
         return tuple(line for (landing, _), line in self._tables.transitions.items() if landing == ident)
+
+    def histories(self, idents: Iterable[int]) -> dict[int, tuple[Transition, ...]]:
+        found = {ident: self.transitions(ident) for ident in idents}
+        return {ident: lines for ident, lines in found.items() if lines}
 
     def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
         times = [
@@ -127,16 +137,20 @@ class MemorySlots:
         self._tables = tables
 
     def holders(self, gate: str) -> dict[Slot, int]:
-        return {slot: landing for (name, slot), landing in self._tables.slots.items() if name == clean(gate)}
+        return {slot: landing for slot, (landing, _) in self.held(gate).items()}
 
-    def take(self, gate: str, slot: Slot, landing: int, at: float) -> None:  # noqa: ARG002 - nothing here shows the time
+    def held(self, gate: str) -> dict[Slot, tuple[int, float]]:
+        return {slot: held for (name, slot), held in self._tables.slots.items() if name == clean(gate)}
+
+    def take(self, gate: str, slot: Slot, landing: int, at: float) -> None:
         name = as_key(gate, "gate")
         if (name, slot) in self._tables.slots:
             raise SlotTaken(f"the {slot.value} slot of {name} is held: landing {landing} has to wait")
-        self._tables.slots[name, slot] = landing
+        self._tables.slots[name, slot] = (landing, at)
 
     def free(self, gate: str, slot: Slot, landing: int) -> bool:
-        if self._tables.slots.get((clean(gate), slot)) != landing:
+        held = self._tables.slots.get((clean(gate), slot))
+        if held is None or held[0] != landing:
             return False
         del self._tables.slots[clean(gate), slot]
         return True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from buildbot_cd.store.memory.tables import Tables
+    from buildbot_cd.store.wanted import Wanted
 
 
 class MemoryRollouts:
@@ -75,6 +76,9 @@ class MemoryRollouts:
         own = [one for one in self._tables.rollouts.values() if one.gate == clean(gate)]
         older = [one for one in own if before_id is None or one.id < before_id]
         return tuple(deepcopy(one) for one in list(reversed(older))[: max(0, limit)])
+
+    def find(self, wanted: Wanted) -> tuple[tuple[Rollout, ...], int]:
+        return wanted.cut(list(self._tables.rollouts.values()), deepcopy)
 
     def hosts(self, ident: int) -> tuple[HostRow, ...]:
         rows = [row for (rollout, _), row in self._tables.hosts.items() if rollout == ident]

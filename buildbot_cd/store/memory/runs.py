@@ -130,6 +130,12 @@ class MemoryRuns:
         self._existing(ident)
         return tuple(test for (run, _), test in self._tables.run_tests.items() if run == ident)
 
+    def worked(self, ident: int) -> tuple[float | None, tuple[str, ...]]:
+        tests = self.tests(ident)
+        times = [test.done_at for test in tests if test.done_at is not None]
+        names = {test.worker for test in tests if test.worker is not None}
+        return max(times, default=None), tuple(sorted(names))
+
     def counts(self, ident: int) -> Counts:
         tests = self.tests(ident)
         done = [test for test in tests if test.state is WorkState.DONE]

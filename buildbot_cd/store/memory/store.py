@@ -62,6 +62,15 @@ class MemoryStore:
         """See `interface.Store`; never really waits, so it needs no loop."""
         return self.transact_now(fn)
 
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        """See `interface.Store`."""
+        return self.read_now(fn)
+
+    def read_now(self, fn: Callable[[Tx], T]) -> T:
+        """The same as a plain call; what ``fn`` writes all the same is lost."""
+        with self._lock:
+            return fn(MemoryTx(self._tables.copy()))
+
     def transact_now(self, fn: Callable[[Tx], T]) -> T:
         """The same as a plain call. A function that raises has worked on a copy that is thrown away."""
         with self._lock:

@@ -18,7 +18,7 @@ class Tables:
     gates: dict[str, Gate] = field(default_factory=dict)
     landings: dict[int, Landing] = field(default_factory=dict)
     transitions: dict[tuple[int, int], Transition] = field(default_factory=dict)
-    slots: dict[tuple[str, Slot], int] = field(default_factory=dict)
+    slots: dict[tuple[str, Slot], tuple[int, float]] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
     run_tests: dict[tuple[int, str], RunTest] = field(default_factory=dict)

@@ -14,11 +14,16 @@ from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store.interface_gate import REVERTS_KEPT
 from buildbot_cd.store.schema import landing as table
 from buildbot_cd.store.schema import transition
-from buildbot_cd.store.sql.statements import before, limited, many, missing, next_id, one
+from buildbot_cd.store.sql.statements import before, find, limited, many, missing, next_id, one
 from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from buildbot_cd.store.wanted import Wanted
+
+AT_ONCE = 500
+"""Ids in one query: databases limit the number of bound parameters."""
 
 _OPEN = sorted(state.value for state in State if state not in TERMINAL)
 
@@ -69,6 +74,10 @@ class SqlLandings:
             query = query.where(before(table.c.id, before_id))
         return tuple(_landing(row) for row in many(self._conn, query))
 
+    def find(self, wanted: Wanted) -> tuple[tuple[Landing, ...], int]:
+        rows, total = find(self._conn, table, wanted)
+        return tuple(_landing(row) for row in rows), total
+
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
         known = self.get(landing.id)
         if known is None:
@@ -87,6 +96,16 @@ class SqlLandings:
     def transitions(self, ident: int) -> tuple[Transition, ...]:
         query = sa.select(transition).where(transition.c.landing == ident).order_by(transition.c.seq)
         return tuple(_transition(row) for row in many(self._conn, query)) if fits(ident) else ()
+
+    def histories(self, idents: Iterable[int]) -> dict[int, tuple[Transition, ...]]:
+        wanted = sorted({ident for ident in idents if fits(ident)})
+        lines: dict[int, list[Transition]] = {}
+        for first in range(0, len(wanted), AT_ONCE):
+            some = transition.c.landing.in_(wanted[first : first + AT_ONCE])
+            query = sa.select(transition).where(some).order_by(transition.c.landing, transition.c.seq)
+            for row in many(self._conn, query):
+                lines.setdefault(row["landing"], []).append(_transition(row))
+        return {ident: tuple(found) for ident, found in lines.items()}
 
     def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
         where = (

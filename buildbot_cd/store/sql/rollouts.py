@@ -13,11 +13,13 @@ from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store.rows import HostRow, Rollout, RolloutState
 from buildbot_cd.store.schema import rollout as table
 from buildbot_cd.store.schema import rollout_host
-from buildbot_cd.store.sql.statements import before, limited, many, missing, next_id, one, upsert
+from buildbot_cd.store.sql.statements import before, find, limited, many, missing, next_id, one, upsert
 from buildbot_cd.store.text import as_key, as_stored, clean, clean_or_none, fits, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from buildbot_cd.store.wanted import Wanted
 
 
 class SqlRollouts:
@@ -90,6 +92,10 @@ class SqlRollouts:
         if before_id is not None:
             query = query.where(before(table.c.id, before_id))
         return tuple(_rollout(row) for row in many(self._conn, query))
+
+    def find(self, wanted: Wanted) -> tuple[tuple[Rollout, ...], int]:
+        rows, total = find(self._conn, table, wanted)
+        return tuple(_rollout(row) for row in rows), total
 
     def hosts(self, ident: int) -> tuple[HostRow, ...]:
         rows = many(self._conn, sa.select(rollout_host).where(rollout_host.c.rollout == ident)) if fits(ident) else ()

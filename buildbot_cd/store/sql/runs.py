@@ -103,6 +103,13 @@ class SqlRuns:
         query = sa.select(run_test).where(run_test.c.run == ident).order_by(run_test.c.position)
         return tuple(_run_test(row) for row in many(self._conn, query))
 
+    def worked(self, ident: int) -> tuple[float | None, tuple[str, ...]]:
+        self._existing(ident)
+        mine = run_test.c.run == ident
+        last = self._conn.execute(sa.select(sa.func.max(run_test.c.done_at)).where(mine)).scalar()
+        names = sa.select(run_test.c.worker).where(mine & run_test.c.worker.is_not(None)).distinct()
+        return last, tuple(sorted(self._conn.execute(names).scalars()))
+
     def counts(self, ident: int) -> Counts:
         self._existing(ident)
         columns = (run_test.c.state, run_test.c.outcome)

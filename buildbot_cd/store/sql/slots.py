@@ -20,8 +20,11 @@ class SqlSlots:
         self._conn = conn
 
     def holders(self, gate: str) -> dict[Slot, int]:
+        return {slot: landing for slot, (landing, _) in self.held(gate).items()}
+
+    def held(self, gate: str) -> dict[Slot, tuple[int, float]]:
         rows = many(self._conn, sa.select(table).where(table.c.gate == clean(gate)))
-        return {Slot(row["slot"]): int(row["landing"]) for row in rows}
+        return {Slot(row["slot"]): (int(row["landing"]), float(row["at"])) for row in rows}
 
     def take(self, gate: str, slot: Slot, landing: int, at: float) -> None:
         row = {"gate": as_key(gate, "gate"), "slot": slot.value, "landing": landing, "at": at}

@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from buildbot_cd.errors import StoreError
+from buildbot_cd.store.text import fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from buildbot_cd.store.wanted import Wanted
 
 
 def next_id(conn: sa.Connection, table: sa.Table) -> int:
@@ -55,6 +58,26 @@ def limited(limit: int) -> int:
 def before(column: sa.Column[int], ident: int) -> sa.ColumnElement[bool]:
     """The condition that ids are under this one, which may be any number."""
     return column < max(0, min(ident, 2**63 - 1))
+
+
+def find(conn: sa.Connection, table: sa.Table, wanted: Wanted) -> tuple[list[dict[str, Any]], int]:
+    """The asked part of the rows that match, and how many match in all."""
+    where = [table.c[name] == value for name, value in wanted.equals.items()]
+    if wanted.landing is not None and not fits(wanted.landing):
+        return [], 0
+    if wanted.states is not None:
+        where.append(table.c.state.in_(wanted.states))
+    if wanted.since is not None:
+        where.append(table.c.since >= wanted.since)
+    if wanted.below is not None:
+        where.append(before(table.c.id, wanted.below))
+    if wanted.above is not None:
+        where.append(table.c.id > max(-1, min(wanted.above, 2**63 - 1)))
+    number = sa.select(sa.func.count()).select_from(table).where(*where)
+    total = (conn.execute(number).scalar() or 0) if wanted.counted else 0
+    order = table.c.id.desc() if wanted.newest_first else table.c.id
+    query = sa.select(table).where(*where).order_by(order)
+    return many(conn, query.limit(limited(wanted.limit)).offset(limited(wanted.offset))), total
 
 
 def missing(what: str, ident: object) -> StoreError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from buildbot_cd.store.sql.transaction import retrying, writing
+from buildbot_cd.store.sql.transaction import reading, retrying, writing
 from buildbot_cd.store.sql.tx import SqlTx
 
 if TYPE_CHECKING:
@@ -40,7 +40,14 @@ class SqlStore:
 
     async def transact(self, fn: Callable[[Tx], T]) -> T:
         """See `interface.Store`. Errors of the connection are treated as the pool treats those of Buildbot's own."""
-        outcome: _Returned[T] | _Raised = await self._pool.do_with_engine(_outcome, fn)
+        return await self._do(_transact, fn)
+
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        """See `interface.Store`."""
+        return await self._do(_read, fn)
+
+    async def _do(self, how: Callable[[sa.Engine, Callable[[Tx], T]], T], fn: Callable[[Tx], T]) -> T:
+        outcome: _Returned[T] | _Raised = await self._pool.do_with_engine(_outcome, how, fn)
         if isinstance(outcome, _Raised):
             raise outcome.error
         return outcome.value
@@ -61,6 +68,14 @@ class EngineStore:
         """See `interface.Store`; never really waits, so it needs no loop."""
         return self.transact_now(fn)
 
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        """See `interface.Store`; never really waits."""
+        return self.read_now(fn)
+
+    def read_now(self, fn: Callable[[Tx], T]) -> T:
+        """The same as a plain call."""
+        return _read(self._engine, fn)
+
     def transact_now(self, fn: Callable[[Tx], T]) -> T:
         """The same as a plain call."""
         return _transact(self._engine, fn)
@@ -74,10 +89,20 @@ def _transact(engine: sa.Engine, fn: Callable[[Tx], T]) -> T:
     return retrying(attempt)
 
 
-def _outcome(engine: sa.Engine, fn: Callable[[Tx], T]) -> _Returned[T] | _Raised:
+def _read(engine: sa.Engine, fn: Callable[[Tx], T]) -> T:
+    def attempt() -> T:
+        with reading(engine) as conn:
+            return fn(SqlTx(conn))
+
+    return retrying(attempt)
+
+
+def _outcome(
+    engine: sa.Engine, how: Callable[[sa.Engine, Callable[[Tx], T]], T], fn: Callable[[Tx], T]
+) -> _Returned[T] | _Raised:
     """Carry exceptions as values: the pool would log each as fatal, and a stale version is everyday life."""
     try:
-        return _Returned(_transact(engine, fn))
+        return _Returned(how(engine, fn))
     except sa.exc.OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - raised again by transact, in the caller's thread

@@ -71,6 +71,23 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield conn
 
 
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that sees one consistent state and takes no writer's turn; nothing that it writes is kept.
+
+    Raises StoreError for databases other than SQLite and PostgreSQL.
+    """
+    dialect = engine.dialect.name
+    check_dialect(dialect)
+    with engine.connect() as conn:
+        if dialect == "postgresql":
+            conn = conn.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901 - the same connection
+        with conn.begin() as transaction:
+            conn.exec_driver_sql("SET TRANSACTION READ ONLY" if dialect == "postgresql" else "BEGIN")
+            yield conn
+            transaction.rollback()
+
+
 def check_dialect(name: str) -> None:
     """Raises StoreError for a database that the store does not speak."""
     if name not in {"sqlite", "postgresql"}:

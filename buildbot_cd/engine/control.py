@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""People's orders: from the parameters of a call to a rule of the gate, carried out in one transaction.
+
+What the caller saw (``expect``) is compared inside that transaction, so a page that was left open cannot act on what
+has changed since.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.core.landing import control
+from buildbot_cd.core.landing.values import Mode
+from buildbot_cd.errors import CdError, ControlRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from buildbot_cd.core.landing.moves import Move
+    from buildbot_cd.core.landing.values import Landing, Snapshot
+    from buildbot_cd.engine.service import Engine
+    from buildbot_cd.store.interface import Tx
+
+LONGEST_REASON = 1000
+"""Characters of a reason: it is shown on one line in many places."""
+
+
+class BadOrder(CdError):
+    """A parameter is missing, unknown or of the wrong type."""
+
+
+class OutOfDate(ControlRefused):
+    """The state that the caller saw is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What an action takes: whether a reason is needed, and whether it may have an end."""
+
+    reason: bool = False
+    until: bool = False
+
+
+ACTIONS: Mapping[str, Mapping[str, Action]] = {
+    "gate": {
+        "freeze": Action(reason=True, until=True),
+        "drain": Action(reason=True, until=True),
+        "halt": Action(reason=True),
+        "resume": Action(),
+    },
+    "landing": {
+        "hold": Action(reason=True),
+        "release": Action(),
+        "withdraw": Action(),
+        "roll_back": Action(reason=True),
+    },
+    "rollout": {"roll_back": Action(reason=True)},
+}
+"""Kind of object to the actions that it takes."""
+
+_MODES = {"freeze": Mode.CLOSED, "drain": Mode.DRAIN, "halt": Mode.HALTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of one person. ``expect``: the version (a number) or the state or mode (a text) that the person saw."""
+
+    action: str
+    by: str
+    reason: str = ""
+    until: float | None = None
+    expect: int | str | None = None
+
+
+def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float) -> Order:
+    """The order that a call's parameters make. Raises BadOrder with what is wrong with them.
+
+    There must be such an action of this kind.
+    """
+    takes = ACTIONS[kind][action]
+    known = {"reason", "expect", *(("until",) if takes.until else ())}
+    unknown = sorted(set(params) - known)
+    if unknown:
+        raise BadOrder(f"{action} takes {', '.join(sorted(known))}, not {unknown[0]!r}")
+    return Order(
+        action,
+        by,
+        _reason(action, params.get("reason"), needed=takes.reason),
+        _until(params.get("until"), now),
+        _expect(params.get("expect")),
+    )
+
+
+def _reason(action: str, value: object, *, needed: bool) -> str:
+    if value is None or value == "":
+        value = ""
+    if not isinstance(value, str):
+        raise BadOrder(f"reason must be a text, not {value!r}")
+    text = " ".join(value.split())
+    if needed and not text:
+        raise BadOrder(f"{action} needs a reason: it is shown to everybody who waits")
+    if len(text) > LONGEST_REASON:
+        raise BadOrder(f"reason has {len(text)} characters; at most {LONGEST_REASON} fit")
+    return text
+
+
+def _until(value: object, now: float) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadOrder(f"until must be a moment in seconds since the epoch, not {value!r}")
+    if value <= now:
+        raise BadOrder(f"until lies {now - value:.0f} seconds in the past")
+    return float(value)
+
+
+def _expect(value: object) -> int | str | None:
+    if value is None or (isinstance(value, int | str) and not isinstance(value, bool)):
+        return value
+    raise BadOrder(f"expect must be a version or a state, not {value!r}")
+
+
+async def order_gate(engine: Engine, order: Order) -> None:
+    """Freeze, drain, halt or resume. Raises ControlRefused, OutOfDate."""
+    policy, now = engine.policy, engine.now()
+
+    def rule(snapshot: Snapshot) -> Move:
+        gate = snapshot.gate
+        _as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
+        if order.action == "resume":
+            return control.resume(snapshot, order.by, order.reason or "no reason given", policy, now)
+        if gate.mode is Mode.HALTED and order.action != "halt":
+            raise ControlRefused(f"gate {gate.name} is halted ({gate.mode_reason}): resume it first")
+        return control.set_mode(snapshot, _MODES[order.action], order.by, order.reason, order.until)
+
+    await engine.order(rule)
+
+
+async def order_landing(engine: Engine, ident: int, order: Order) -> None:
+    """Hold, release, withdraw or roll back a landing. Raises ControlRefused, OutOfDate."""
+    await engine.order(_landing_rule(engine, order, lambda _snapshot: ident, seen=True))
+
+
+async def order_rollout(engine: Engine, ident: int, order: Order) -> None:
+    """Roll back the landing of a rollout, if this rollout is its newest. Raises ControlRefused, OutOfDate."""
+    landing: list[int] = []
+
+    def check(tx: Tx) -> None:
+        landing.clear()
+        rollout = tx.rollouts.get(ident)
+        if rollout is None or rollout.landing is None:
+            raise ControlRefused(f"rollout {ident} belongs to no landing")
+        _as_seen(order, f"rollout {ident}", rollout.version, rollout.state.value)
+        if tx.rollouts.for_landing(rollout.landing)[-1].id != ident:
+            raise ControlRefused(f"rollout {ident} is not the newest of landing {rollout.landing}")
+        landing.append(rollout.landing)
+
+    await engine.order(_landing_rule(engine, order, lambda _snapshot: landing[0], seen=False), check)
+
+
+def _landing_rule(
+    engine: Engine, order: Order, ident: Callable[[Snapshot], int], *, seen: bool
+) -> Callable[[Snapshot], Move]:
+    policy, now = engine.policy, engine.now()
+
+    def rule(snapshot: Snapshot) -> Move:
+        landing = snapshot.landing(ident(snapshot))
+        if landing is None:
+            raise ControlRefused(f"landing {ident(snapshot)} has ended: nothing can be ordered any more")
+        if seen:
+            _as_seen(order, f"landing {landing.id}", landing.version, landing.state.value)
+        rules: dict[str, Callable[[Landing], Move]] = {
+            "hold": lambda one: control.hold(one, order.by, order.reason),
+            "release": lambda one: control.release(one, order.by),
+            "withdraw": lambda one: control.withdraw(snapshot, one, order.by, policy, now),
+            "roll_back": lambda one: control.roll_back(snapshot, one, order.by, order.reason, now),
+        }
+        return rules[order.action](landing)
+
+    return rule
+
+
+def _as_seen(order: Order, what: str, version: int, state: str) -> None:
+    """Raises OutOfDate if the caller saw something else than there is."""
+    if order.expect is None or order.expect == (version if isinstance(order.expect, int) else state):
+        return
+    saw = f"version {order.expect}" if isinstance(order.expect, int) else order.expect
+    raise OutOfDate(f"{what} is {state} now (version {version}), not {saw} as you saw it: look again")

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Read models: what pages, the command line and events show, as JSON objects.
+
+docs/reference/data-api.md has the fields. Each is a plain function of an open transaction, for `Store.read`.
+"""
+
+from buildbot_cd.engine.views.gates import Lens, gate_view, gates_view, history_view
+from buildbot_cd.engine.views.hosts import fleet_view, host_row
+from buildbot_cd.engine.views.landings import effects_view, landing_row, landing_view, landings_view, transitions_view
+from buildbot_cd.engine.views.rollouts import (
+    landing_rollouts_view,
+    rollout_row,
+    rollout_view,
+    rollouts_view,
+    verdicts_view,
+)
+from buildbot_cd.engine.views.runs import landing_runs_view, run_view, tests_view
+
+__all__ = [
+    "Lens",
+    "effects_view",
+    "fleet_view",
+    "gate_view",
+    "gates_view",
+    "history_view",
+    "host_row",
+    "landing_rollouts_view",
+    "landing_row",
+    "landing_runs_view",
+    "landing_view",
+    "landings_view",
+    "rollout_row",
+    "rollout_view",
+    "rollouts_view",
+    "run_view",
+    "tests_view",
+    "transitions_view",
+    "verdicts_view",
+]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The hosts of a rollout, packed: one object for hundreds of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from buildbot_cd.store.interface import Tx
+    from buildbot_cd.store.rows import HostRow
+
+COLUMNS = ("host", "role", "stage", "desired", "observed", "previous", "phase", "mark", "at")
+MARKS = ("old", "switching", "new", "failed", "owed", "back")
+PHASES = tuple(phase.value for phase in Phase)
+
+_SETTLED = frozenset({Phase.HEALTHY.value, Phase.ROLLED_BACK.value})
+
+
+def mark(row: HostRow, release: str) -> str:
+    """The host's mark in a picture of the rollout of ``release``; one of MARKS."""
+    if row.phase == Phase.UNREACHABLE:
+        return "owed"
+    if row.phase in BAD_PHASES:
+        return "failed"
+    if row.desired is None:
+        return "old"
+    settled = row.observed == row.desired and row.phase in _SETTLED
+    if not settled:
+        return "switching"
+    return "new" if row.desired == release else "back"
+
+
+def host_row(row: HostRow, release: str) -> list[Any]:
+    """The host as events tell it: COLUMNS, and its error."""
+    values = {name: getattr(row, name) for name in COLUMNS if name != "mark"}
+    return [*({**values, "mark": mark(row, release)}[name] for name in COLUMNS), row.error]
+
+
+def fleet_view(tx: Tx, ident: int) -> dict[str, Any] | None:
+    """All hosts of a rollout, None if there is no such rollout."""
+    rollout = tx.rollouts.get(ident)
+    if rollout is None:
+        return None
+    rows = tx.rollouts.hosts(ident)
+    planned = [str(one["name"]) for one in rollout.plan.get("stages", ())]
+    roles, stages = _names(row.role for row in rows), _names([*planned, *(row.stage for row in rows)])
+    releases = _names(name for row in rows for name in (row.desired, row.observed, row.previous) if name is not None)
+    lists = {"role": roles, "stage": stages, "desired": releases, "observed": releases, "previous": releases}
+    lists |= {"phase": list(PHASES), "mark": list(MARKS)}
+    numbers = {column: {name: number for number, name in enumerate(names)} for column, names in lists.items()}
+    return {
+        "rollout": ident,
+        "release": rollout.release,
+        "version": rollout.version,
+        "columns": list(COLUMNS),
+        "roles": roles,
+        "stages": stages,
+        "releases": releases,
+        "phases": list(PHASES),
+        "marks": list(MARKS),
+        "hosts": [_packed(row, rollout.release, numbers) for row in rows],
+        "addresses": {one["name"]: one["address"] for one in rollout.plan.get("hosts", ())},
+        "errors": {row.host: row.error for row in rows if row.error},
+    }
+
+
+def _names(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _packed(row: HostRow, release: str, numbers: dict[str, dict[str, int]]) -> list[Any]:
+    values = dict(zip(COLUMNS, host_row(row, release), strict=False))
+    return [numbers[name].get(values[name]) if name in numbers else values[name] for name in COLUMNS]

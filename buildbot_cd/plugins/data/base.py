@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What our endpoints share: one consistent read, pages, control calls and their errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import base, exceptions
+from buildbot.www.authz import Forbidden
+from buildbot.www.rest import JSONRPC_CODES, BadJsonRpc2
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot_cd.engine.control import ACTIONS, BadOrder, Order, OutOfDate, parse
+from buildbot_cd.engine.lookup import engine_of
+from buildbot_cd.engine.views import Lens
+from buildbot_cd.errors import ConfigError, ControlRefused
+from buildbot_cd.plugins.data.permission import ANONYMOUS, require, said
+
+if TYPE_CHECKING:
+    from buildbot_cd.engine.service import Engine
+    from buildbot_cd.store.interface import Tx
+
+REFUSED = -32001
+"""JSON-RPC code: the rules do not allow it."""
+
+OUT_OF_DATE = -32002
+"""JSON-RPC code: what the caller saw is over."""
+
+
+class CdEndpoint(base.Endpoint):
+    """An endpoint whose answer is a function of one transaction."""
+
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> defer.Deferred[Any]:
+        """Buildbot's way to ask; None becomes 404."""
+        return defer.ensureDeferred(self.answer(resultSpec, kwargs))
+
+    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002 - for those with pages
+        """The object, or the list of objects."""
+        engine = self.engine
+        lens = lens_of(engine)
+        return await engine.store.read(lambda tx: self.view(tx, kwargs, lens))
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        """The endpoint's own part, for those that need the parts of the address alone."""
+        raise NotImplementedError
+
+    @property
+    def engine(self) -> Engine:
+        """The master's engine. A master without one, or one that is not up yet, has no such address."""
+        try:
+            engine = engine_of(self.master)
+        except ConfigError as error:
+            raise exceptions.InvalidPathError(str(error)) from error
+        if not engine.ready:
+            raise exceptions.InvalidPathError("continuous deployment is still starting on this master: ask again")
+        return engine
+
+
+def lens_of(engine: Engine) -> Lens:
+    """How this master looks at its gate."""
+    suite = engine.config.suite
+    budget = suite.tests.budget if suite is not None and suite.tests is not None else None
+    return Lens(engine.policy, engine.now(), budget)
+
+
+class Controlled(CdEndpoint):
+    """An endpoint that takes orders. ``objects`` is a key of `engine.control.ACTIONS`."""
+
+    kind_of_object = ""
+
+    def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
+        """The address of the object, as rules of Buildbot's authz are asked about it."""
+        raise NotImplementedError
+
+    async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
+        """Carry out the order. InvalidPathError if there is no such object."""
+        raise NotImplementedError
+
+    def control(self, action: str, args: dict[str, Any], kwargs: dict[str, Any]) -> defer.Deferred[Any]:
+        """Buildbot's way to order; ``args`` are the call's parameters, with ``owner`` set by Buildbot to the caller."""
+        return defer.ensureDeferred(self._control(action, dict(args), kwargs))
+
+    async def _control(self, action: str, args: dict[str, Any], kwargs: dict[str, Any]) -> Any:
+        by = str(args.pop("owner", None) or ANONYMOUS)
+        path = self.path(kwargs)
+        what = f"{action[:50]!r} on {'/'.join(path)!r} by {by!r}"
+        try:
+            result = await self._ordered(action, args, kwargs, by, path)
+        except Forbidden as error:
+            log.msg(f"buildbot_cd: refused: {what}: {said(error)}")
+            raise
+        except BadOrder as error:
+            log.msg(f"buildbot_cd: refused: {what}: {error}")
+            raise BadJsonRpc2(str(error), JSONRPC_CODES["invalid_params"]) from error
+        except ControlRefused as error:
+            log.msg(f"buildbot_cd: refused: {what}: {error}")
+            code = OUT_OF_DATE if isinstance(error, OutOfDate) else REFUSED
+            raise BadJsonRpc2(str(error), code) from error
+        log.msg(f"buildbot_cd: done: {what}")
+        return result
+
+    async def _ordered(
+        self, action: str, args: dict[str, Any], kwargs: dict[str, Any], by: str, path: tuple[str, ...]
+    ) -> Any:
+        engine = self.engine
+        if action not in ACTIONS[self.kind_of_object]:
+            known = ", ".join(ACTIONS[self.kind_of_object])
+            raise exceptions.InvalidControlException(f"there is no {action!r} here; there are {known}")
+        await require(self.master, path, action, args, by)
+        await self.act(engine, parse(self.kind_of_object, action, args, by, engine.now()), kwargs)
+        lens = lens_of(engine)
+        return await engine.store.read(lambda tx: self.view(tx, kwargs, lens))

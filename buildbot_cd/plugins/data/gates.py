@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``cd/gates`` and ``cd/history``."""
+# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import base, exceptions, types
+
+from buildbot_cd.engine.control import order_gate
+from buildbot_cd.engine.views import gate_view, gates_view, history_view
+from buildbot_cd.plugins.data.base import CdEndpoint, Controlled
+from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe
+
+if TYPE_CHECKING:
+    from buildbot_cd.engine.control import Order
+    from buildbot_cd.engine.service import Engine
+    from buildbot_cd.engine.views import Lens
+    from buildbot_cd.store.interface import Tx
+
+DAYS = 7
+MOST_DAYS = 90
+"""The window of a history, unless told and at most."""
+
+
+class GateEndpoint(Controlled):
+    """One gate."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/gates/s:gate"]
+    kind_of_object = "gate"
+
+    def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
+        return ("cd", "gates", str(kwargs["gate"]))
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return gate_view(tx, kwargs["gate"], lens)
+
+    async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
+        if kwargs["gate"] != engine.gate:
+            raise exceptions.InvalidPathError(f"this master has no gate {kwargs['gate']!r}; it has {engine.gate}")
+        await order_gate(engine, order)
+
+
+class GatesEndpoint(CdEndpoint):
+    """All gates."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/gates"]
+    rootLinkName = "cd/gates"
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return gates_view(tx, lens)
+
+
+class CdGate(base.ResourceType):
+    """A trunk's gate."""
+
+    name = "cd_gate"
+    plural = "gates"
+    endpoints = [GateEndpoint, GatesEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        name = types.String()
+        mode = types.String()
+        by = types.String()
+        why = types.String()
+        until = maybe(Number())
+        trunk = maybe(types.String())
+        tested = maybe(types.String())
+        live = maybe(types.String())
+        slots = Json()
+        queue = ids()
+        queued = types.Integer()
+        open = types.Integer()
+        reverting = ids()
+        obstacle = types.String()
+        safe = types.Boolean()
+        stages = Json()
+        budget = maybe(Number())
+        version = types.Integer()
+        now = Number()
+
+    entityType = EntityType(name)
+
+
+class HistoryEndpoint(CdEndpoint):
+    """What the gates did over some days."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/history"]
+
+    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        engine = self.engine
+        days = resultSpec.popOneFilter("days", "eq") or DAYS
+        if not 1 <= days <= MOST_DAYS:
+            raise exceptions.InvalidQueryParameter(f"days must lie between 1 and {MOST_DAYS}, not {days}")
+        gates = resultSpec.popFilter("gate", "eq")
+        return await engine.store.read(lambda tx: history_view(tx, gates, days, engine.now()))
+
+
+class CdHistory(base.ResourceType):
+    """A gate's figures."""
+
+    name = "cd_history"
+    plural = "history"
+    endpoints = [HistoryEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        gate = types.String()
+        days = types.Integer()
+        since = Number()
+        until = Number()
+        lead_time = Json()
+        wait = Json()
+        test = Json()
+        deploy = Json()
+        restore = Json()
+        revert = Json()
+        deploys_per_day = Number()
+        failure_rate = maybe(Number())
+        counts = Json()
+        per_day = Json()
+
+    entityType = EntityType(name)

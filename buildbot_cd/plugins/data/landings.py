@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``cd/landings`` and what hangs below each."""
+# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import base, exceptions, types
+
+from buildbot_cd.core.landing.values import TERMINAL, State
+from buildbot_cd.engine.control import order_landing
+from buildbot_cd.engine.views import effects_view, landing_view, landings_view, transitions_view
+from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
+from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
+from buildbot_cd.plugins.data.pages import page, wanted_from
+
+if TYPE_CHECKING:
+    from buildbot_cd.engine.control import Order
+    from buildbot_cd.engine.service import Engine
+    from buildbot_cd.engine.views import Lens
+    from buildbot_cd.store.interface import Tx
+
+_STATES = tuple(state.value for state in State)
+_ENDED = tuple(state.value for state in State if state in TERMINAL)
+
+
+class LandingEndpoint(Controlled):
+    """One landing."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/landings/n:id"]
+    kind_of_object = "landing"
+
+    def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
+        return ("cd", "landings", str(kwargs["id"]))
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return landing_view(tx, kwargs["id"], lens)
+
+    async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
+        ident = kwargs["id"]
+        landing = await engine.store.read(lambda tx: tx.landings.get(ident))
+        if landing is None or landing.gate != engine.gate:
+            raise exceptions.InvalidPathError(f"gate {engine.gate} has no landing {ident}")
+        await order_landing(engine, ident, order)
+
+
+class LandingsEndpoint(CdEndpoint):
+    """All landings, in pages."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/landings"]
+    rootLinkName = "cd/landings"
+
+    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        engine = self.engine
+        wanted = wanted_from(resultSpec, ("gate", "engineer", "head"), _STATES, _ENDED)
+        lens = lens_of(engine)
+        rows, total = await engine.store.read(lambda tx: landings_view(tx, wanted, lens))
+        return page(resultSpec, wanted, rows, total)
+
+
+class CdLanding(base.ResourceType):
+    """A push on its way."""
+
+    name = "cd_landing"
+    plural = "landings"
+    endpoints = [LandingEndpoint, LandingsEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        id = types.Integer()
+        gate = types.String()
+        base = types.String()
+        head = types.String()
+        engineer = types.String()
+        subject = types.String()
+        message = types.String()
+        state = types.String()
+        open = types.Boolean()
+        since = Number()
+        queued_at = Number()
+        priority = types.Integer()
+        attempt = types.Integer()
+        infra_attempts = types.Integer()
+        not_before = maybe(Number())
+        held = types.Boolean()
+        candidate = maybe(types.String())
+        failing = texts()
+        cause = maybe(types.Integer())
+        revert_kind = types.String()
+        revert = maybe(types.String())
+        reason = types.String()
+        waiting = Json()
+        can = texts()
+        version = types.Integer()
+
+    entityType = EntityType(name)
+
+
+class TransitionsEndpoint(CdEndpoint):
+    """A landing's history."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/landings/n:id/transitions"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return transitions_view(tx, kwargs["id"])
+
+
+class CdTransition(base.ResourceType):
+    """A line of a landing's history."""
+
+    name = "cd_transition"
+    plural = "transitions"
+    endpoints = [TransitionsEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        landing = types.Integer()
+        seq = types.Integer()
+        before = maybe(types.String())
+        after = types.String()
+        at = Number()
+        actor = types.String()
+        reason = types.String()
+        seconds = maybe(Number())
+
+    entityType = EntityType(name)
+
+
+class EffectsEndpoint(CdEndpoint):
+    """What was done for a landing."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/landings/n:id/effects"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return effects_view(tx, kwargs["id"])
+
+
+class CdEffect(base.ResourceType):
+    """One thing that the engine does for a landing."""
+
+    name = "cd_effect"
+    plural = "effects"
+    endpoints = [EffectsEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        key = types.String()
+        landing = types.Integer()
+        kind = types.String()
+        state = types.String()
+        builder = maybe(types.String())
+        buildsetid = maybe(types.Integer())
+        created_at = Number()
+        started_at = maybe(Number())
+        result = Json()
+
+    entityType = EntityType(name)

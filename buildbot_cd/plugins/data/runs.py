@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``cd/runs`` and the tests of each."""
+# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import base, types
+
+from buildbot_cd.engine.views import landing_runs_view, run_view, tests_view
+from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
+
+if TYPE_CHECKING:
+    from buildbot_cd.engine.views import Lens
+    from buildbot_cd.store.interface import Tx
+
+
+class RunEndpoint(CdEndpoint):
+    """One test run."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/runs/n:id"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return run_view(tx, kwargs["id"])
+
+
+class LandingRunsEndpoint(CdEndpoint):
+    """A landing's test runs."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/landings/n:id/runs"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return landing_runs_view(tx, kwargs["id"])
+
+
+class CdRun(base.ResourceType):
+    """One run of tests on one revision."""
+
+    name = "cd_run"
+    plural = "runs"
+    endpoints = [RunEndpoint, LandingRunsEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        id = types.Integer()
+        landing = maybe(types.Integer())
+        gate = types.String()
+        kind = types.String()
+        revision = types.String()
+        state = types.String()
+        created_at = Number()
+        planned_at = maybe(Number())
+        ended_at = maybe(Number())
+        error = types.String()
+        counts = Json()
+        workers = texts()
+        makespan = maybe(Number())
+        lower_bound = maybe(Number())
+        binding = maybe(types.String())
+        advice = types.String()
+        selection = Json()
+        missing_tags = Json()
+        unknown_tags = Json()
+        unknown_tests = Json()
+
+    entityType = EntityType(name)
+
+
+class TestsEndpoint(CdEndpoint):
+    """Each test of a run."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/runs/n:id/tests"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return tests_view(tx, kwargs["id"])
+
+
+class CdTest(base.ResourceType):
+    """One test of a run."""
+
+    name = "cd_test"
+    plural = "tests"
+    endpoints = [TestsEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        run = types.Integer()
+        nid = types.String()
+        position = types.Integer()
+        estimate = Number()
+        rank = Number()
+        requires = texts()
+        group = maybe(types.String())
+        avoid_worker = maybe(types.String())
+        state = types.String()
+        worker = maybe(types.String())
+        claimed_at = maybe(Number())
+        done_at = maybe(Number())
+        seconds = maybe(Number())
+        outcome = maybe(types.String())
+        reasons = texts()
+        text = types.String()
+
+    entityType = EntityType(name)
