@@ -47,7 +47,8 @@ def revert(mirror: Mirror, fields: Fields) -> dict[str, Any]:
         sha, planned = made
         done = push(mirror, [f"{sha}:{mirror.trunk_ref}", f"{sha}:{_mark(mirror, ask, sha)}"])
         text = done.text
-        tip = mirror.fetch()  # The remote alone knows what became of the push.
+        # The remote alone knows what became of the push, whatever git said about it.
+        tip = sha if mirror.look_up(mirror.trunk_ref) == sha else mirror.fetch()
         if is_ancestor(mirror.git, sha, tip):
             return _verified(mirror, planned, sha, tip, answer)
         if done.ok:
