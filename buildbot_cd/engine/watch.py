@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet import task
 
-from buildbot_cd.core.immune.assemble import IntervalBuilder, MetricInput
+from buildbot_cd.core.immune.assemble import IntervalBuilder
+from buildbot_cd.core.immune.foresight import Foresight, foresee
 from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.judge import Judge, judge_without_control
-from buildbot_cd.core.immune.values import Bad, MetricKind, MetricSpec, Verdict, VerdictKind
+from buildbot_cd.core.immune.values import Verdict, VerdictKind
+from buildbot_cd.engine.providers import inputs_of, source_of, specs_of
 from buildbot_cd.errors import SourceError
-from buildbot_cd.sources.prometheus import PrometheusSource
-from buildbot_cd.sources.scrape import ScrapeSource
 from buildbot_cd.sources.snapshot import HostAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from buildbot_cd.config.immune import Immune, Metric
-    from buildbot_cd.sources.snapshot import Source
+    from buildbot_cd.config.immune import Immune
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,8 @@ class Watch:
     def __init__(self, reactor: Any, immune: Immune, hosts: Sequence[HostAddress]) -> None:
         self.reactor, self.immune, self.hosts = reactor, immune, list(hosts)
         self.source = source_of(reactor, immune)
-        self.builder = IntervalBuilder([input_of(metric) for metric in immune.metrics])
+        self.builder = IntervalBuilder(inputs_of(immune))
+        self.specs = specs_of(immune)
 
     async def close(self) -> None:
         """Give back what the source holds."""
@@ -54,67 +54,101 @@ class Watch:
 
     async def baseline(self, seconds: float) -> list[Interval]:
         """The window before the switch: what is normal for each host."""
+        beat = _Beat(self.reactor, self.immune.source.every)
         intervals = [await self.sample()]
-        until = self.reactor.seconds() + seconds
-        while self.reactor.seconds() < until:
-            await self._pause()
+        while beat.passed < seconds:
+            await beat.next()
             intervals.append(await self.sample())
         return intervals
 
-    async def judge(
-        self,
-        arms: Arms,
-        baseline: Sequence[Interval],
-        seconds: float,
-        told: Callable[[Interval, Verdict], Awaitable[None]],
-    ) -> tuple[Judge, Verdict]:
-        """Watch for so many seconds, or until a regression is found; ``told`` hears of every look."""
-        judge = self._judge(arms, baseline, seconds)
+    async def warm_up(self) -> None:
+        """Let the warm-up pass, then set the marks: counters of restarted hosts begin anew."""
+        if self.immune.warmup:
+            await task.deferLater(self.reactor, self.immune.warmup)
+        await self.sample()
+
+    def foresee(self, arms: Arms, baseline: Sequence[Interval], seconds: float) -> tuple[Foresight, ...]:
+        """What a watch of so many seconds will be able to see."""
+        return foresee(self.specs, arms.canary, arms.control, self.immune.false_alarm, baseline, watch=seconds)
+
+    def judge(self, arms: Arms, baseline: Sequence[Interval], seconds: float) -> Judge:
+        """The judge of a watch of so many seconds."""
+        if not arms.control:
+            return judge_without_control(self.specs, arms.canary, self.immune.false_alarm, baseline)
+        looks = max(1, int(seconds / self.immune.source.every))
+        return Judge(self.specs, arms.canary, arms.control, self.immune.false_alarm, baseline, expected_intervals=looks)
+
+    async def run(self, judge: Judge, seconds: float, told: Callable[[Interval, Verdict], Awaitable[None]]) -> Verdict:
+        """Watch for so many seconds, or until the answer is known; ``told`` hears of every look.
+
+        Time without an answer from the source does not count, up to ``immune.outage`` in all.
+        """
         verdict = judge.verdict()
-        until = self.reactor.seconds() + seconds
-        while self.reactor.seconds() < until and verdict.kind is not VerdictKind.REGRESSION:
-            await self._pause()
+        limits = Limits.of(self.immune, seconds)
+        beat = _Beat(self.reactor, self.immune.source.every)
+        watched = stood = 0.0
+        while limits.go_on(verdict, watched, stood):
+            before = beat.passed
+            await beat.next()
             interval = await self.sample()
             verdict = judge.observe(interval)
+            if verdict.kind is VerdictKind.PROVIDER_ERROR:
+                stood += beat.passed - before
+            else:
+                watched += beat.passed - before
             await told(interval, verdict)
-        return judge, verdict
-
-    def _judge(self, arms: Arms, baseline: Sequence[Interval], seconds: float) -> Judge:
-        specs = [spec_of(metric) for metric in self.immune.metrics]
-        if not arms.control:
-            return judge_without_control(specs, arms.canary, self.immune.false_alarm, baseline)
-        looks = max(1, int(seconds / self.immune.source.every))
-        return Judge(specs, arms.canary, arms.control, self.immune.false_alarm, baseline, expected_intervals=looks)
-
-    def _pause(self) -> Any:
-        return task.deferLater(self.reactor, self.immune.source.every)
+        return verdict
 
 
-def spec_of(metric: Metric) -> MetricSpec:
-    """The judge's view of a metric in cd.yaml."""
-    return MetricSpec(
-        name=metric.name,
-        kind=MetricKind.COUNT if metric.events is not None else MetricKind.LEVEL,
-        bad=Bad(metric.bad),
-        tolerance=metric.tolerance,
-        weight=metric.weight,
-        floor=metric.floor,
-        shadow=metric.shadow,
-    )
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a watch goes on, in seconds: until `end`; where an action says so until `longest`; and from `early` on
+    only while harm is not ruled out. `outage`: how long it stands still for the source, in all.
+    """
+
+    end: float
+    longest: float
+    early: float | None
+    outage: float
+    extended: frozenset[VerdictKind]
+
+    @classmethod
+    def of(cls, immune: Immune, seconds: float) -> Limits:
+        """What cd.yaml says of a watch that is planned for so many seconds."""
+        more = seconds if immune.extend is None else immune.extend
+        extended = frozenset(kind for kind in VerdictKind if action_of(immune, kind) == "extend")
+        return cls(seconds, seconds + more, immune.early, immune.outage, extended)
+
+    def go_on(self, verdict: Verdict, watched: float, stood: float) -> bool:
+        """Whether there is more to wait for."""
+        if verdict.kind is VerdictKind.REGRESSION:
+            return False
+        if verdict.kind is VerdictKind.PROVIDER_ERROR:
+            return stood < self.outage
+        if verdict.kind is VerdictKind.OK and self.early is not None and watched >= self.early:
+            return False
+        return watched < (self.longest if verdict.kind in self.extended else self.end)
 
 
-def input_of(metric: Metric) -> MetricInput:
-    """Where the metric's numbers come from."""
-    return MetricInput(metric.name, events=metric.events or "", per=metric.per or "", value=metric.value or "")
+def action_of(immune: Immune, kind: VerdictKind) -> str:
+    """What cd.yaml says follows from a verdict."""
+    return str(getattr(immune.on, kind.value))
 
 
-def source_of(reactor: Any, immune: Immune) -> Source:
-    """The provider that cd.yaml names. The names of counters are kept as they stand there."""
-    names = [name for metric in immune.metrics for name in (metric.events, metric.per, metric.value) if name]
-    if immune.source.scrape is not None:
-        return ScrapeSource(reactor, immune.source.scrape, names, timeout=immune.source.timeout)
-    queries: Mapping[str, str] = {name: name for name in names}
-    assert immune.source.prometheus is not None
-    return PrometheusSource(
-        reactor, immune.source.prometheus, queries, label=immune.source.host_label, timeout=immune.source.timeout
-    )
+class _Beat:
+    """Moments `every` seconds apart, whatever happens between them; those that were missed are left out."""
+
+    def __init__(self, reactor: Any, every: float) -> None:
+        self._reactor, self._every = reactor, every
+        self._start: float = reactor.seconds()
+        self._number = 0
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the beginning."""
+        return float(self._reactor.seconds() - self._start)
+
+    def next(self) -> Any:
+        """A Deferred that fires at the next moment."""
+        self._number = max(self._number, int(self.passed / self._every)) + 1
+        return task.deferLater(self._reactor, max(0.0, self._number * self._every - self.passed))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Prometheus text format, reduced to one number per name."""
+"""The Prometheus text format, reduced to one number for each selector."""
 
 from __future__ import annotations
 
@@ -12,31 +12,41 @@ from buildbot_cd.errors import SourceError
 from buildbot_cd.sources.http import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
+
+    from buildbot_cd.core.immune.selectors import Selector
 
 _CUMULATED = {"counter", "histogram", "summary"}
 
 
-def parse(page: bytes, wanted: Collection[str] = ()) -> dict[str, float]:
-    """Sums over the label sets of each sample name; only the `wanted` names, if any are given.
+def parse(page: bytes, wanted: Mapping[str, Selector]) -> dict[str, float]:
+    """Sums over the samples that each selector means, by its key; what no sample matches is left out.
 
-    Raises SourceError for what is not the text format, and for a wanted number that is NaN, infinite or, being a
-    counter, negative. Unwanted nonsense is left alone: other metrics of the same page are not our concern.
+    Without `wanted` every sample name is summed over its label sets. Raises SourceError for what is not the text
+    format, and for a wanted number that is NaN, infinite or, being a counter, negative. Unwanted nonsense is left
+    alone: other metrics of the same page are not our concern.
     """
     parts: dict[str, list[float]] = {}
+    names: dict[str, list[tuple[str, Selector]]] = {}
+    for key, selector in wanted.items():
+        names.setdefault(selector.name, []).append((key, selector))
     try:
         for family in text_string_to_metric_families(page.decode("utf-8")):
             for sample in family.samples:
-                if not wanted or sample.name in wanted:
+                if not wanted:
+                    keys = [sample.name]
+                else:
+                    keys = [k for k, s in names.get(sample.name, ()) if s.matches(sample.name, sample.labels)]
+                for key in keys:
                     _check(sample.name, sample.value, cumulated=family.type in _CUMULATED)
-                    parts.setdefault(sample.name, []).append(float(sample.value))
+                    parts.setdefault(key, []).append(float(sample.value))
     except SourceError:
         raise
     except Exception as problem:  # noqa: BLE001 - the parser raises ValueError, KeyError, IndexError and more
         raise SourceError(
             f"not the Prometheus text format: {printable(str(problem)) or type(problem).__name__}"
         ) from None
-    return {name: math.fsum(values) for name, values in parts.items()}
+    return {key: math.fsum(values) for key, values in parts.items()}
 
 
 def _check(name: str, value: float, *, cumulated: bool) -> None:

@@ -9,20 +9,22 @@ from urllib.parse import urlsplit
 
 from twisted.internet import defer
 
+from buildbot_cd.core.immune.selectors import parse_selector
 from buildbot_cd.errors import SourceError
 from buildbot_cd.sources.exposition import parse
 from buildbot_cd.sources.http import Fetcher, printable
-from buildbot_cd.sources.snapshot import HostAddress, Snapshot
+from buildbot_cd.sources.snapshot import HostAddress, Snapshot, names_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 
 class ScrapeSource:
-    """GETs `template` for every host, `{address}` and `{name}` filled in, many at a time.
+    """GETs `template` for every host, `{address}`, `{name}` and `{role}` filled in, many at a time.
 
-    wanted: sample names to keep (none: all). timeout: seconds per host. max_bytes: size of a page. clock: seconds since
-    the epoch. Raises SourceError when the template is no http URL with a host in it.
+    wanted: selectors of samples to keep, each the key of its own sum (none: all names). timeout: seconds per host.
+    max_bytes: size of a page. clock: seconds since the epoch. Raises SourceError when the template is no http URL with
+    a host in it, or a selector is none.
     """
 
     def __init__(
@@ -36,8 +38,12 @@ class ScrapeSource:
         max_bytes: int = 4 << 20,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._template, self._wanted, self._clock = template, frozenset(wanted), clock
+        self._template, self._clock = template, clock
         _check(template)
+        try:
+            self._wanted = {text: parse_selector(text) for text in wanted}
+        except ValueError as problem:
+            raise SourceError(f"scrape: {problem}") from None
         self._fetcher = Fetcher(reactor, timeout=timeout, max_bytes=max_bytes)
         self._slots = defer.DeferredSemaphore(concurrency)
 
@@ -58,7 +64,7 @@ class ScrapeSource:
         return defer.Deferred.fromCoroutine(self._host(host))
 
     async def _host(self, host: HostAddress) -> dict[str, float] | str:
-        url = self._template.replace("{address}", host.address).replace("{name}", host.name)
+        url = host.fill(self._template)
         try:
             status, body = await self._fetcher.get(url)
             if status != 200:
@@ -69,8 +75,8 @@ class ScrapeSource:
 
 
 def _check(template: str) -> None:
-    parts = urlsplit(template.replace("{address}", "a").replace("{name}", "n"))
+    parts = urlsplit(HostAddress("n", "a").fill(template))
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise SourceError(f"scrape: {template!r} is no URL; write it like http://{{address}}:8080/metrics")
-    if "{address}" not in template and "{name}" not in template:
+    if not names_host(template):
         raise SourceError(f"scrape: {template!r} is the same for every host; put {{address}} or {{name}} into it")

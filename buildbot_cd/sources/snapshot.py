@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
-    """A host: its name in the fleet and the address under which it is reached."""
+    """A host: its name in the fleet, the address under which it is reached, and what it does."""
 
     name: str
     address: str
+    role: str = "default"
+
+    def fill(self, template: str) -> str:
+        """`template` with `{name}`, `{address}` and `{role}` filled in, and nothing else in it touched."""
+        return template.replace("{name}", self.name).replace("{address}", self.address).replace("{role}", self.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,11 @@ class Snapshot:
     time: float
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def names_host(template: str) -> bool:
+    """Whether a template differs from host to host."""
+    return "{name}" in template or "{address}" in template
 
 
 class Source(Protocol):

@@ -183,7 +183,7 @@ immune:
         ("hosts: 35", "hosts: lots", "a share such as 5%"),
         ("  - {stage: fleet", "  - {stage: b, hosts: 35}\n  - {stage: fleet", "more than the 35 of the stage before"),
         ("watch: 2m", "watch: 1s", "is shorter than immune.source.every"),
-        ("every: 5s", 'prometheus: "http://p"', "exactly one of 'scrape' and 'prometheus'"),
+        ("every: 5s", 'prometheus: "http://p"', "exactly one of 'scrape', 'prometheus', 'graphite'"),
         ("false_alarm: 0.001", "false_alarm: 0", "above 0 and at most 0.5"),
         ("name: signups", "name: errors", "immune.metrics[1].name: 'errors' occurs twice"),
         ("value: request_seconds_mean", "value: a, per: b", "'per' belongs to 'events'"),

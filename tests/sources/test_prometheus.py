@@ -50,8 +50,9 @@ def test_queries_arrive_unchanged(loop: Any, servers: Any) -> None:
 
     source = prometheus(loop, servers.serve(answer), {"x": query}, clock=lambda: 1700000000.25)
     loop.run(lambda: source.read(HOSTS))
-    assert asked[0]["query"] == [query]
-    assert asked[0]["time"] == ["1700000000.250"]
+    assert asked[0]["query"] == ["time()"]
+    assert asked[1]["query"] == [query]
+    assert asked[1]["time"] == ["1700000000.250"]
 
 
 def test_refusal_in_the_servers_own_words(loop: Any, servers: Any) -> None:

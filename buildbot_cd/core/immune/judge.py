@@ -84,6 +84,7 @@ class Judge:
             self._weights[SILENT_HOSTS] = silence
             needed = self.needed - math.log(silence)
             self._processes.append(SilenceProcess(self.canary, self.control, self.baseline, needed))
+        self._aside = {SILENT_HOSTS, *(spec.name for spec in specs if spec.aside)}
         self._shares = [_guard(spec, self.canary, self.baseline) for spec in self.specs]
         self._silence = SilenceGuard(self.canary, self.control)
         self._last: Interval | None = None
@@ -112,7 +113,7 @@ class Judge:
         if self._stopped:
             return self._verdict(VerdictKind.PROVIDER_ERROR, self._stopped)
         metrics = self._evidence()
-        judged = [metric for metric in metrics if metric.judged and metric.name != SILENT_HOSTS]
+        judged = [metric for metric in metrics if metric.judged and metric.name not in self._aside]
         kind = self._standing(judged)
         return self._verdict(kind, explain_standing(kind, judged, self._heard, self.needed), metrics)
 

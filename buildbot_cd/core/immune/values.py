@@ -57,7 +57,8 @@ class MetricSpec:
     never part of a verdict. hard_share: COUNT with bad UP: share of the canaries' exposure that trips the guard
     without statistics (None: no guard). limit: LEVEL: value beyond which the canaries' mean trips the guard (None: no
     guard). ratio_scale: LEVEL: compare logarithms, right for all that is positive and compared by factors (latency,
-    load); False for what may be negative.
+    load); False for what may be negative. aside: a test of the watch itself, such as the canaries' traffic: it can
+    prove a regression, but neither its silence nor its innocence says anything of the release.
 
     Raises ValueError for numbers that make no sense.
     """
@@ -73,6 +74,7 @@ class MetricSpec:
     hard_share: float | None = 0.5
     limit: float | None = None
     ratio_scale: bool = True
+    aside: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tolerance", "weight", "floor", "harm"):

@@ -13,13 +13,14 @@ from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.record import opening
 from buildbot_cd.core.immune.values import VerdictKind
 from buildbot_cd.engine.rollouts import hosts_in, stages_in
-from buildbot_cd.engine.watch import Arms, Watch
+from buildbot_cd.engine.watch import Arms, Watch, action_of
 from buildbot_cd.plugins.steps.fleet_step import FleetStep
 from buildbot_cd.sources.snapshot import HostAddress
 from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.config.immune import Immune
+    from buildbot_cd.core.immune.foresight import Foresight
     from buildbot_cd.core.immune.judge import Judge
     from buildbot_cd.core.immune.values import Verdict
     from buildbot_cd.core.landing.values import Intent
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 class ImmuneSystem(FleetStep):
     """Compares the hosts that carry the release with those that do not yet; after the last stage, with the time before.
 
-    A regression ends the rollout at once. Everything that the judge was told goes into the log ``samples``, line by
-    line, so that the verdict can be replayed.
+    A regression ends the watch at once; what follows from each verdict stands in cd.yaml. Everything that the judge was
+    told goes into the log ``samples``, line by line, so that the verdict can be replayed; what the watch can see, at
+    this traffic, is told before it in the log ``power``.
     """
 
     name = "immune system"
@@ -48,28 +50,42 @@ class ImmuneSystem(FleetStep):
             self.descriptionDone = ["nothing to watch"]
             return SKIPPED
         await self.rollouts.move(rollout, stage=stage.name, state=RolloutState.WATCHING)
-        judge, verdict = await self._watch(rollout, stage.watch)
+        verdict = await self._watch(rollout, stage.watch)
         await self.addCompleteLog("verdict", json.dumps(verdict.to_json(), indent=1))
         await self.rollouts.judged(rollout, self.stage, verdict, self.engine.now())
         self.descriptionDone = [f"{verdict.kind}: {verdict.reason}"[:200]]
-        if verdict.kind is VerdictKind.REGRESSION:
+        return await self._follow(intent, verdict)
+
+    async def _follow(self, intent: Intent, verdict: Verdict) -> int:
+        """What cd.yaml says follows. A pause is a rollout that is held and tried again; in the end the gate halts."""
+        action = action_of(self.immune, verdict.kind)
+        if action == "rollback":
             culprits = [f"metric {name}" for name in verdict.culprits]
-            await self._record(judge)
             return await self.end_rollout(intent, "regression", verdict.reason, culprits)
-        await self._record(judge)
+        if action == "pause":
+            return await self.end_rollout(intent, "infra", f"{verdict.kind}: {verdict.reason}")
         return SUCCESS if verdict.kind in (VerdictKind.OK, VerdictKind.UNDECIDED) else WARNINGS
 
-    async def _watch(self, rollout: Rollout, seconds: float) -> tuple[Judge, Verdict]:
-        hosts = [HostAddress(one["name"], one["address"]) for one in hosts_in(rollout)]
+    async def _watch(self, rollout: Rollout, seconds: float) -> Verdict:
+        hosts = [HostAddress(one["name"], one["address"], one["role"]) for one in hosts_in(rollout)]
         baseline = [Interval.from_json(one) for one in rollout.baseline.get("intervals", ())]
         watch = Watch(self.buildmaster.reactor, self.immune, hosts)
+        arms = self._arms(rollout)
         self._lines: list[str] = []
+        judge = watch.judge(arms, baseline, seconds)
         try:
+            await self._tell_power(watch.foresee(arms, baseline, seconds))
             # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
-            await watch.sample()
-            return await watch.judge(self._arms(rollout), baseline, seconds, self._told)
+            await watch.warm_up()
+            return await watch.run(judge, seconds, self._told)
         finally:
             await watch.close()
+            await self._record(judge)
+
+    async def _tell_power(self, seen: tuple[Foresight, ...]) -> None:
+        """What this watch can see, before it begins."""
+        if seen:
+            await self.addCompleteLog("power", "".join(f"{one.sentence()}\n" for one in seen))
 
     def _arms(self, rollout: Rollout) -> Arms:
         switched: set[str] = set()

@@ -52,7 +52,7 @@ class StageRelease(FleetStep):
     async def _baseline(self, rollout: Rollout) -> dict[str, Any]:
         if self.immune is None or rollout.baseline:
             return dict(rollout.baseline)
-        hosts = [HostAddress(one["name"], one["address"]) for one in hosts_in(rollout)]
+        hosts = [HostAddress(one["name"], one["address"], one["role"]) for one in hosts_in(rollout)]
         watch = Watch(self.buildmaster.reactor, self.immune, hosts)
         try:
             intervals = await watch.baseline(self.immune.baseline)
