@@ -56,7 +56,7 @@ def play(directory: Path, *, hosts: int, once: bool, json_file: Path | None) -> 
         if not once:
             teller.say(f"\nEverything runs on: {company.site.url}  Ctrl-C ends it.")
             signal.pause()
-    except CdError as error:
+    except (CdError, OSError) as error:
         teller.say(f"\n{error}")
         ok = False
     except KeyboardInterrupt:

@@ -123,7 +123,7 @@ class Scene:
             if time.monotonic() > end:
                 raise CdError(f"landing {landing['id']} is still {landing['state']} after {limit:.0f} s: {landing}")
             self.teller.now(self.company.view.sentence(landing))
-            time.sleep(0.2)
+            time.sleep(0.4)
             landing = self.landing(head)
         return landing
 
