@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `doctor` looks at: each part says whether it can do its job from here, and what to do if not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.cli.asking.client import Client
+from buildbot_cd.config.master import load_master
+from buildbot_cd.core.wire import Joiner
+from buildbot_cd.engine.rollouts import read_hosts
+from buildbot_cd.errors import CdError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from buildbot_cd.cli.setup.facts import Facts
+    from buildbot_cd.config.master import MasterConfig
+    from buildbot_cd.core.rollout.hosts import Host
+
+SECONDS = 60.0
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``ok`` is None for what cannot be seen from here; ``remedy`` says what to do."""
+
+    part: str
+    ok: bool | None
+    text: str
+    remedy: str = ""
+
+
+def examine(facts: Facts, file: Path, parts: frozenset[str]) -> Iterator[Finding]:
+    """Findings, part by part, as they are made."""
+    try:
+        config = load_master(file)
+    except CdError as error:
+        remedy = f"mend {file}; docs/reference/configuration.md has every key"
+        yield Finding("config", ok=False, text=str(error), remedy=remedy)
+        return
+    yield Finding("config", ok=True, text=f"{file} can be used")
+    if "master" in parts:
+        yield from _master(facts, config)
+    if "git" in parts and config.git is not None:
+        yield _push_right(config)
+    if "hosts" in parts and config.fleet is not None:
+        yield from _hosts(config, file.parent)
+
+
+def _master(facts: Facts, config: MasterConfig) -> Iterator[Finding]:
+    if "cd.ContinuousDeployment" not in facts.config.read_text("utf-8"):
+        text = f"{facts.config} does not name util.cd.ContinuousDeployment"
+        yield Finding("config", ok=False, text=text, remedy="buildbot-cd init writes the two lines")
+    try:
+        gates = Client(facts.pages).rows("gates", "gates")
+    except CdError as error:
+        remedy = f"buildbot restart {facts.folder}; its twistd.log says more"
+        yield Finding("master", ok=False, text=str(error), remedy=remedy)
+        return
+    yield Finding("master", ok=True, text=f"{facts.pages} answers, with {len(gates)} gate")
+    connected = _connected(facts.pages)
+    for name, why in needed(config).items():
+        there = name in connected
+        remedy = "" if there else f"start it: buildbot-worker start; it is needed as {why}"
+        yield Finding("worker", ok=there, text=f"{name} is {'' if there else 'not '}connected ({why})", remedy=remedy)
+    if facts.authorised:
+        yield Finding("authz", ok=True, text="who may act is configured")
+    else:
+        remedy = (
+            "docs/how-to/authorisation.md; until then freeze, resume and roll back work from this machine, if at all"
+        )
+        yield Finding("authz", ok=None, text="nobody is authorised in c['www']['authz']", remedy=remedy)
+
+
+def needed(config: MasterConfig) -> Mapping[str, str]:
+    """The workers that cd.yaml names, and what each is for."""
+    found: dict[str, str] = {}
+    if config.git is not None:
+        found[config.git.worker] = "git.worker"
+    if config.release is not None:
+        found.setdefault(config.release.worker, "release.worker")
+    for check in config.checks:
+        for name in check.tests.workers if check.tests is not None else ():
+            found.setdefault(name, "checks.tests.workers")
+    return found
+
+
+def _connected(pages: str) -> set[str]:
+    url = f"{pages.rstrip('/')}/api/v2/workers"
+    with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - the master's own address
+        workers = json.load(answer)["workers"]
+    return {str(one["name"]) for one in workers if one["connected_to"]}
+
+
+def _push_right(config: MasterConfig) -> Finding:
+    """A dry run of a push, by whoever runs this: git asks the server, and the server's hooks are not run."""
+    url = config.trunk.repository
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    env |= {f"GIT_{role}_{key}": "doctor@localhost" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    with tempfile.TemporaryDirectory() as folder:
+
+        def git(*argv: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                ["git", *argv], cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
+
+        git("init", "--quiet", "--bare", ".")
+        tree = git("hash-object", "-t", "tree", "-w", "/dev/null").stdout.strip()
+        commit = git("commit-tree", "-m", "doctor", tree).stdout.strip()
+        branch = git("ls-remote", "--exit-code", url, f"refs/heads/{config.trunk.branch}")
+        if branch.returncode:
+            said = branch.stderr.strip() or f"there is no branch {config.trunk.branch}"
+            return Finding(
+                "git", ok=False, text=f"{url}: {said}", remedy="mend trunk.repository, trunk.branch or the key"
+            )
+        pushed = git("push", "--dry-run", "--porcelain", url, f"{commit}:refs/cd/doctor")
+    who = f"as {os.environ.get('USER') or os.getuid()} on this machine"
+    if pushed.returncode:
+        return Finding(
+            "git", ok=False, text=f"{url} takes no push {who}: {pushed.stderr.strip()[:500]}", remedy=_ELSEWHERE
+        )
+    return Finding("git", ok=True, text=f"{url} takes a push {who}")
+
+
+_ELSEWHERE = "give the git worker's account the right to push; if that is another machine or account, run this there"
+
+
+def _hosts(config: MasterConfig, folder: Path) -> Iterator[Finding]:
+    assert config.fleet is not None
+    try:
+        hosts = read_hosts(config.fleet.hosts, folder)
+    except (CdError, OSError) as error:
+        yield Finding("hosts", ok=False, text=str(error), remedy="mend fleet.hosts")
+        return
+    bad = {host: text for host, text in _asked(config, hosts).items() if text}
+    shown = "; ".join(f"{host}: {text}" for host, text in list(bad.items())[:SHOWN])
+    text = f"{len(hosts) - len(bad)} of {len(hosts)} hosts answer" + (f" ({shown})" if bad else "")
+    yield Finding("hosts", ok=not bad, text=text, remedy="log in by hand as the deploy worker does" if bad else "")
+
+
+def _asked(config: MasterConfig, hosts: tuple[Host, ...]) -> dict[str, str]:
+    """By host, what is wrong with it; the fan-out program is asked, as in a rollout."""
+    assert config.fleet is not None
+    fleet = config.fleet
+    request: dict[str, Any] = {
+        "verb": "status",
+        "transport": fleet.transport,
+        "root": fleet.root,
+        "hosts": [asdict(host) for host in hosts],
+    }
+    if fleet.transport == "ssh":
+        request["ssh"] = {key: value for key, value in fleet.ssh.model_dump().items() if value is not None}
+    done = subprocess.run(
+        [sys.executable, "-m", "buildbot_cd.worker.fleet"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    joiner, found = Joiner(), dict.fromkeys((host.name for host in hosts), "no answer")
+    for line in done.stdout.splitlines():
+        event = joiner.feed(line)
+        if event and event.get("event") == "host":
+            found[str(event["host"])] = "" if event["phase"] == "status" else str(event.get("error") or event["phase"])
+    return found
