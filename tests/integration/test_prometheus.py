@@ -21,24 +21,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 TEST_WORKERS = ["test-1", "test-2"]
 
 
-class Outside(Seen):
-    """What the company asks of its gate, read from the database."""
-
-    def gate(self) -> dict[str, Any]:
-        """The live revision, once there is one."""
-        found = self.rows("SELECT live FROM cd_gate")
-        return {"live": found[0][0]} if found else {}
-
-
 class Watched(Company):
     """A company whose immune system asks a Prometheus server."""
 
     server: Prometheus
-
-    @property
-    def view(self) -> Any:
-        """What can be asked while it opens."""
-        return Outside(self.site)
 
     def config(self) -> dict[str, Any]:
         """As the demo's, with this source and a small canary."""
