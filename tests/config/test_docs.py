@@ -10,6 +10,7 @@ import pytest
 import buildbot_cd
 from buildbot_cd.config import MasterConfig, RepositoryConfig, parse_master, parse_repository
 from buildbot_cd.config.section import Section
+from buildbot_cd.config.surroundings import Surroundings
 
 PAGE = (Path(buildbot_cd.__file__).parents[1] / "docs/reference/configuration.md").read_text("utf-8")
 MASTER, REPOSITORY = PAGE.split("\n## .buildbot-cd.yaml\n")
@@ -62,3 +63,11 @@ def test_the_examples_are_valid(parse: typing.Callable[[str], object], text: str
     assert examples
     for example in examples:
         parse(example)
+
+
+def test_the_page_for_an_existing_master_shows_a_cd_yaml_that_can_be_used() -> None:
+    """What is to be copied from the how-to is read without a complaint, with the sample master's names."""
+    page = (Path(buildbot_cd.__file__).parents[1] / "docs/how-to/existing-master.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    around = Surroundings(frozenset({"example-worker"}), frozenset({"runtests"}))
+    assert parse_master(text, "cd.yaml", around).gate is not None
