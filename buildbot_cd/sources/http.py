@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 from treq.client import HTTPClient
 from twisted.internet import defer, error
@@ -11,6 +12,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, ResponseFailed, ResponseNeverReceived
 from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
 
 from buildbot_cd.errors import SourceError
 
@@ -60,16 +63,34 @@ class Fetcher:
         await self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
 
     async def _ask(self, method: str, url: str, pairs: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
-        sent: dict[str, Any] = {"params" if method == "GET" else "data": list(pairs)}
-        response = await self._client.request(
-            method, url, headers=_HEADERS, allow_redirects=False, unbuffered=True, **sent
-        )
+        sent: dict[str, Any] = {"params": list(pairs), "headers": _HEADERS}
+        if method == "POST":
+            sent = {"data": _Form(urlencode(pairs).encode()), "headers": {**_HEADERS, **_FORM}}
+        response = await self._client.request(method, url, allow_redirects=False, unbuffered=True, **sent)
         body = _LimitedBody(self._max_bytes)
         response.deliverBody(body)
         return cast("int", response.code), await body.done
 
 
 _HEADERS: dict[bytes | str, bytes | str] = {"Accept": "text/plain, application/json", "Accept-Encoding": "identity"}
+_FORM: dict[bytes | str, bytes | str] = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@implementer(IBodyProducer)
+class _Form:
+    """A body that is written at once, whichever reactor runs: treq's own way of doing it asks the global one."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body, self.length = body, len(body)
+
+    def startProducing(self, consumer: Any) -> defer.Deferred[None]:
+        consumer.write(self._body)
+        return defer.succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Nothing is left to write."""
+
+    resumeProducing = stopProducing = pauseProducing
 
 
 class _LimitedBody(Protocol):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from twisted.internet import defer
@@ -49,13 +50,15 @@ class Servers:
         self._running: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
 
     def serve(self, answer: Answer) -> int:
-        """Serve GET with `answer` on a port of the loopback address; the port."""
+        """Serve GET and POST with `answer` on a port of the loopback address; the port."""
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 answer(self)
+
+            do_POST = do_GET
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep quiet."""
@@ -102,3 +105,15 @@ def servers() -> Iterator[Servers]:
     servers = Servers()
     yield servers
     servers.close()
+
+
+def fields(request: BaseHTTPRequestHandler) -> dict[str, list[str]]:
+    """The form in the body of a request."""
+    body = request.rfile.read(int(request.headers["Content-Length"]))
+    return parse_qs(body.decode())
+
+
+@pytest.fixture
+def read_form() -> Callable[[BaseHTTPRequestHandler], dict[str, list[str]]]:
+    """What reads the form in a request."""
+    return fields

@@ -155,3 +155,31 @@ def _read_until_known(loop: Any, source: Any, hosts: Any, server: Any) -> Any:
             pass  # not listening yet
         pause.wait(0.2)
     return None
+
+
+def test_the_servers_clock_counts(loop: Any, servers: Any) -> None:
+    """A server whose clock is an hour ahead is asked at its own time, with the lag taken off; we keep ours."""
+    asked = []
+
+    def answer(request: Any) -> Any:
+        query = parse_qs(urlsplit(request.path).query)
+        asked.append(query)
+        scalar = json.dumps({"status": "success", "data": {"resultType": "scalar", "result": [4600, "4600"]}})
+        body = (scalar if query["query"] == ["time()"] else vector(("web1", "1"))).encode()
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    source = prometheus(loop, servers.serve(answer), lag=15.0, clock=lambda: 1000.0)
+    assert loop.run(lambda: source.read(HOSTS)).time == 985.0
+    assert loop.run(lambda: source.read(HOSTS)).values == {"web1": {"load": 1.0}}
+    assert [query.get("time") for query in asked] == [None, ["4585.000"], ["4585.000"]]
+
+
+def test_hosts_that_share_an_address(loop: Any, servers: Any) -> None:
+    """The value that is configured for a host is matched as it is, before name and address are tried."""
+    hosts = [HostAddress("a", "10.0.0.1", "cart"), HostAddress("b", "10.0.0.1", "web")]
+    port = servers.page(vector(("cart@10.0.0.1", "1"), ("web@10.0.0.1", "2")))
+    source = prometheus(loop, port, value="{role}@{address}")
+    assert loop.run(lambda: source.read(hosts)).values == {"a": {"load": 1.0}, "b": {"load": 2.0}}
