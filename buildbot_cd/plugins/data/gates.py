@@ -95,7 +95,8 @@ class HistoryEndpoint(CdEndpoint):
 
     async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         engine = self.engine
-        days = resultSpec.popOneFilter("days", "eq") or DAYS
+        days = resultSpec.popOneFilter("days", "eq")
+        days = DAYS if days is None else days
         if not 1 <= days <= MOST_DAYS:
             raise exceptions.InvalidQueryParameter(f"days must lie between 1 and {MOST_DAYS}, not {days}")
         gates = resultSpec.popFilter("gate", "eq")

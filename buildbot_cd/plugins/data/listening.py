@@ -32,7 +32,7 @@ def reachable_from_outside(config: Any) -> str:
 
 
 def is_local_port(port: int | str) -> bool:
-    """Whether a port of Buildbot's configuration, a number or a Twisted endpoint, is bound to loopback or a socket file."""
+    """Whether a port of Buildbot's configuration (a number or a Twisted endpoint) is loopback's or a socket file."""
     parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(str(port))]
     kind = parts[0] if parts else ""
     if kind == "unix":

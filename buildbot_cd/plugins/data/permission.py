@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Our control calls are closed unless somebody opened them.
 
-Buildbot's ``Authz`` allows what no rule speaks of, to everybody. Here a call needs either a rule that decides about it (one
-with ``defaultDeny``, which Buildbot has applied before), or a master without any rule that only this machine can reach.
+Buildbot's ``Authz`` allows what no rule speaks of, to everybody. Here a call needs either a rule that decides about it
+(one with ``defaultDeny``, which Buildbot has applied before), or a master without any rule that only this machine can
+reach.
 """
 
 from __future__ import annotations
