@@ -181,3 +181,73 @@ def test_checkconfig_tells_every_mistake_at_once(site: SampleSite, hello: Reposi
     assert "did you mean 'runtests'?" in said
     assert f"cd.yaml:{lines['locale']}: fleet.transport: should be ssh or local, did you mean 'local'?" in said
     assert said.count("cd.yaml:") == 3
+
+
+def command(site: SampleSite, *argv: str) -> subprocess.CompletedProcess[str]:
+    """``buildbot-cd`` as a person calls it, with nobody at a keyboard."""
+    program = "import sys; from buildbot_cd.cli.main import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", program, *argv],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=site._env(),
+        timeout=120,
+        check=False,
+    )
+
+
+def test_init_and_doctor_lead_to_a_live_landing(site: SampleSite, hello: Repository) -> None:
+    """No file is edited by hand: what the sample has answers the questions, and doctor is content when all runs."""
+    config = site.master / "master.cfg"
+    config.write_text(config.read_text().replace(TWO_LINES, ""))
+    done = command(site, "init", str(site.master), "--yes", "--no-shadow")
+    assert done.returncode == 0, done.stderr
+    text = yaml.safe_load((site.master / "cd.yaml").read_text())
+    assert text["trunk"] == {"repository": str(hello.path), "branch": "master"}
+    assert text["checks"] == [{"builder": "runtests"}]
+    assert config.read_text().count("cd.ContinuousDeployment") == 1
+    again = command(site, "init", str(site.master), "--yes")
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
+
+    before = command(site, "doctor", str(site.master))
+    assert before.returncode == 1
+    assert "no master answers" in before.stdout
+    site.start()
+    after = command(site, "doctor", str(site.master), "--json")
+    assert after.returncode == 0, after.stdout + after.stderr
+    findings = {(one["part"], one["ok"]) for one in json.loads(after.stdout)}
+    assert findings >= {("config", True), ("master", True), ("worker", True), ("git", True), ("authz", None)}
+
+    seen = Seen(site)
+    seen.until(lambda: seen.rows("SELECT 1 FROM cd_gate WHERE tested IS NOT NULL"), "the first look at trunk")
+    head = hello.commit({"hello/more.py": "more = 1\n"}, message="More", ref="refs/heads/master")
+    url = f"--master={site.url}"
+    told = seen.until(lambda: command(site, "show", head, url, "--json").stdout, "the gate to see the push", 120)
+    assert json.loads(told)["landing"]["head"] == head
+    seen.comes_to("live", 1)
+    status = command(site, "status", url)
+    assert (status.returncode, "safe to push" in status.stdout) == (0, True), status.stdout
+    shown = command(site, "show", "1", url).stdout
+    assert "landing 1: More" in shown
+    assert "live" in shown
+    frozen = command(site, "freeze", url, "--reason", "the database moves", "--until", "2h")
+    assert frozen.returncode == 0, frozen.stderr
+    assert command(site, "status", url).returncode == 1
+    assert "the database moves" in command(site, "status", url).stdout
+    assert command(site, "rollback", url, "--reason", "x").returncode == 1
+    assert command(site, "resume", url).returncode == 0
+    assert command(site, "queue", url).stdout == "nobody waits\n"
+
+
+def test_init_says_what_it_cannot_know(site: SampleSite, tmp_path: Path) -> None:
+    """A wrong name is told with those that there are, and nothing is written."""
+    missing = command(site, "init", str(site.master), "--yes")
+    assert (missing.returncode, "take that line out" in missing.stderr) == (1, True), missing.stderr
+    config = (site.master / "master.cfg").read_text().replace(TWO_LINES, "")
+    (site.master / "master.cfg").write_text(config)
+    done = command(site, "init", str(site.master), "--yes", "--git-worker", "git-7")
+    assert (done.returncode, "example-worker" in done.stderr) == (1, True), done.stderr
+    assert not (site.master / "cd.yaml").exists()
+    assert (site.master / "master.cfg").read_text() == config
+    assert "no master's folder" in command(site, "init", str(tmp_path)).stderr

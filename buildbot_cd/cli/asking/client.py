@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from buildbot_cd.errors import CdError, ControlRefused
 
@@ -20,6 +20,8 @@ SECONDS = 20.0
 URL = "BUILDBOT_CD_URL"
 USER = "BUILDBOT_CD_USER"
 PASSWORD = "BUILDBOT_CD_PASSWORD_FILE"  # noqa: S105 - the name of the variable that names a file
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 Row = dict[str, Any]
 
@@ -49,8 +51,10 @@ class Client:
         if not url.startswith(("http://", "https://")):
             raise CdError(f"--master {url}: should begin with http:// or https://")
         self.url = url.rstrip("/")
-        self._cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())]
+        if urlsplit(url).hostname in LOCAL:
+            handlers.append(urllib.request.ProxyHandler({}))  # no proxy leads to this machine itself
+        self._opener = urllib.request.build_opener(*handlers)
         if user is not None:
             self._sign_in(user, _password(user, password_file))
 
@@ -61,12 +65,15 @@ class Client:
 
     def rows(self, path: str, key: str, **query: object) -> list[Row]:
         """What is under ``cd/<path>``, as the rows of ``key``."""
-        text = f"?{urlencode(query, doseq=True)}" if query else ""
-        answer = self._open(urllib.request.Request(f"{self.url}/api/v2/cd/{quote(path)}{text}"))  # noqa: S310 - http(s) only
-        rows = answer.get(key)
+        rows = self.get(f"cd/{path}", **query).get(key)
         if not isinstance(rows, list):
             raise CdError(f"{self.url} is no master with continuous deployment: its answer has no {key!r}")
         return rows
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """What any part of Buildbot's own data API answers."""
+        text = f"?{urlencode(query, doseq=True)}" if query else ""
+        return self._open(urllib.request.Request(f"{self.url}/api/v2/{quote(path)}{text}"))  # noqa: S310 - http(s) only
 
     def gate(self, name: str | None = None) -> Row:
         """The gate of that name, or the only one."""

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,13 +62,14 @@ def _master(facts: Facts, config: MasterConfig) -> Iterator[Finding]:
         text = f"{facts.config} does not name util.cd.ContinuousDeployment"
         yield Finding("config", ok=False, text=text, remedy="buildbot-cd init writes the two lines")
     try:
-        gates = Client(facts.pages).rows("gates", "gates")
+        client = Client(facts.pages)
+        gates = client.rows("gates", "gates")
     except CdError as error:
         remedy = f"buildbot restart {facts.folder}; its twistd.log says more"
         yield Finding("master", ok=False, text=str(error), remedy=remedy)
         return
     yield Finding("master", ok=True, text=f"{facts.pages} answers, with {len(gates)} gate")
-    connected = _connected(facts.pages)
+    connected = {str(one["name"]) for one in client.get("workers")["workers"] if one["connected_to"]}
     for name, why in needed(config).items():
         there = name in connected
         remedy = "" if there else f"start it: buildbot-worker start; it is needed as {why}"
@@ -95,13 +96,6 @@ def needed(config: MasterConfig) -> Mapping[str, str]:
     return found
 
 
-def _connected(pages: str) -> set[str]:
-    url = f"{pages.rstrip('/')}/api/v2/workers"
-    with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - the master's own address
-        workers = json.load(answer)["workers"]
-    return {str(one["name"]) for one in workers if one["connected_to"]}
-
-
 def _push_right(config: MasterConfig) -> Finding:
     """A dry run of a push, by whoever runs this: git asks the server, and the server's hooks are not run."""
     url = config.trunk.repository
@@ -124,7 +118,7 @@ def _push_right(config: MasterConfig) -> Finding:
                 "git", ok=False, text=f"{url}: {said}", remedy="mend trunk.repository, trunk.branch or the key"
             )
         pushed = git("push", "--dry-run", "--porcelain", url, f"{commit}:refs/cd/doctor")
-    who = f"as {os.environ.get('USER') or os.getuid()} on this machine"
+    who = f"as {getpass.getuser()} on this machine"
     if pushed.returncode:
         return Finding(
             "git", ok=False, text=f"{url} takes no push {who}: {pushed.stderr.strip()[:500]}", remedy=_ELSEWHERE

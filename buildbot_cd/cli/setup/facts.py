@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,15 @@ def read_facts(folder: Path) -> Facts:
     """Read a master's folder. Raises ConfigError if it is none, with all that Buildbot says of its master.cfg."""
     if not (folder / CONFIG).is_file():
         raise ConfigError(f"{folder} is no master's folder: it has no {CONFIG}")
+    ours = "cd.ContinuousDeployment" in (folder / CONFIG).read_text("utf-8")
+    if ours and not (folder / "cd.yaml").exists():
+        raise ConfigError(
+            f"{folder / CONFIG} names cd.ContinuousDeployment, and its cd.yaml is missing: take that line out"
+        )
     try:
-        config = FileLoader(str(folder), CONFIG).loadConfig()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Buildbot says to its owner at each start is no answer to a question
+            config = FileLoader(str(folder), CONFIG).loadConfig()
     except BuildbotErrors as error:
         raise ConfigError(f"{folder / CONFIG} cannot be used:\n" + "\n".join(error.errors)) from error
     return Facts(
