@@ -37,6 +37,7 @@ PATHS = {
     "cd/rollouts/1": resources.CdRollout,
     "cd/rollouts/1/hosts": resources.CdFleet,
     "cd/rollouts/1/verdicts": resources.CdVerdict,
+    "cd/rollouts/1/samples": resources.CdSample,
     "cd/history": resources.CdHistory,
 }
 
@@ -150,7 +151,7 @@ def _every_address(yard: Yard) -> None:
     for path, kind in PATHS.items():
         answer = yard.site.get(path)
         rows = answer[kind.plural]
-        assert rows or path.endswith("verdicts"), path
+        assert rows or path.endswith(("verdicts", "samples")), path
         problems = [problem for row in rows for problem in kind.entityType.validate(path, row)]
         assert problems == []
     assert [row["id"] for row in yard.site.get("cd/landings?limit=1")["landings"]] == [2]
