@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from buildbot_cd.store.interface import Store, Tx
     from buildbot_cd.store.rows import HostRow, Rollout
 
+WATCHES_KEPT = 4
+"""Rollouts whose looks are kept in memory; those that have ended are in their watches' logs."""
+
 
 class Events:
     """Tells whoever listens what changed. Nothing depends on it: who misses an event asks the data API."""
 
     def __init__(self, master: BuildMaster, store: Store) -> None:
         self.master, self.store = master, store
+        self._looks: dict[int, list[dict[str, Any]]] = {}
         self._hosts: Batches[tuple[Rollout, HostRow]] = Batches(
             master.reactor, self._hosts_out, "buildbot_cd: news of hosts were not written; the step's end writes them"
         )
@@ -85,6 +89,17 @@ class Events:
         self._produce(
             ("cd", "rollouts", str(rollout), "verdict"), {"rollout": rollout, "stage": stage, "at": at, **told}
         )
+
+    def look(self, rollout: int, told: dict[str, Any]) -> None:
+        """The judge has looked once more; ``told`` is a `views.samples.sample`."""
+        while len(self._looks) >= WATCHES_KEPT and rollout not in self._looks:
+            del self._looks[next(iter(self._looks))]
+        self._looks.setdefault(rollout, []).append(told)
+        self._produce(("cd", "rollouts", str(rollout), "look"), {"rollout": rollout, **told})
+
+    def looks(self, rollout: int) -> list[dict[str, Any]]:
+        """What the judge saw of this rollout on this master, since it started; of the last few rollouts."""
+        return list(self._looks.get(rollout, ()))
 
     def host_heard(self, rollout: Rollout, row: HostRow) -> None:
         """A host's news: written and told with the next batch."""

@@ -5,6 +5,7 @@ from buildbot_cd.plugins.data.gates import CdGate, CdHistory
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
+from buildbot_cd.plugins.data.samples import CdSample
 
 __all__ = [
     "CdEffect",
@@ -14,6 +15,7 @@ __all__ = [
     "CdLanding",
     "CdRollout",
     "CdRun",
+    "CdSample",
     "CdTest",
     "CdTransition",
     "CdVerdict",

@@ -13,6 +13,7 @@ from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.record import opening
 from buildbot_cd.core.immune.values import VerdictKind
 from buildbot_cd.engine.rollouts import hosts_in, stages_in
+from buildbot_cd.engine.views.samples import sample
 from buildbot_cd.engine.watch import Arms, Watch, action_of
 from buildbot_cd.plugins.steps.fleet_step import FleetStep
 from buildbot_cd.sources.snapshot import HostAddress
@@ -72,6 +73,7 @@ class ImmuneSystem(FleetStep):
         watch = Watch(self.buildmaster.reactor, self.immune, hosts)
         arms = self._arms(rollout)
         self._lines: list[str] = []
+        self._looking = (rollout.id, arms)
         judge = watch.judge(arms, baseline, seconds)
         try:
             await self._tell_power(watch.foresee(arms, baseline, seconds))
@@ -100,6 +102,8 @@ class ImmuneSystem(FleetStep):
         if self.stopped:
             raise BuildStepCancelled
         self._lines.append(json.dumps(interval.to_json()))
+        rollout, arms = self._looking
+        self.engine.events.look(rollout, sample(self.stage, interval, verdict, arms.canary, arms.control))
         self.description = [f"{verdict.kind}: {verdict.reason}"[:200]]
         self.updateSummary()
 

@@ -52,7 +52,7 @@ def test_an_empty_gate_lets_the_first_in_now() -> None:
 
 
 def test_the_queue_waits_for_the_test_slot_and_for_each_other() -> None:
-    """Each next one tests while the one before deploys, so it is live one test later, not one test and one deployment."""
+    """Each next one tests while the one before deploys, so it is live one test later: the stages overlap."""
     found = look([landing(1, State.TESTING), landing(2), landing(3)], {Slot.TEST: 1})
     assert found[1].position is None
     assert found[1].why == "its reason"

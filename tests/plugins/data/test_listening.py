@@ -67,7 +67,7 @@ def test_everything_else_counts_as_reachable(port: int | str) -> None:
     ],
 )
 def test_a_proxy_is_told_by_the_url(port: int | str | None, url: str, said: str) -> None:
-    """A local port behind a proxy is reachable: the public URL says so. Without a web server nobody reaches anything."""
+    """A local port behind a proxy is reachable: the public URL says so. Without a web server nothing is."""
     found = reachable_from_outside(SimpleNamespace(www={"port": port}, buildbotURL=url))
     assert found.startswith(said)
     assert bool(found) == bool(said)

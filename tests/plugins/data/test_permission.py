@@ -42,7 +42,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 def master_with(*rules: Any, port: Any = LOCAL, url: str = "http://localhost:8010/") -> Any:
     """A master with these rules; Oscar is an operator, and a landing's engineer is its owner."""
-    data = SimpleNamespace(getEndpoint=lambda path: (SimpleNamespace(), {}))
+    data = SimpleNamespace(getEndpoint=lambda _path: (SimpleNamespace(), {}))
     roles = [RolesFromUsername(roles=["operator"], usernames=["oscar"]), RolesFromOwner(role="owner")]
     made = SimpleNamespace(
         config=SimpleNamespace(www={"port": port}, buildbotURL=url),
