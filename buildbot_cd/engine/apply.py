@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.control import thaw
 from buildbot_cd.core.landing.decide import decide
-from buildbot_cd.core.landing.ingest import observed
-from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, IntentState
+from buildbot_cd.core.landing.ingest import Known, observed
+from buildbot_cd.core.landing.moves import enter
+from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, IntentState, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from buildbot_cd.core.landing.moves import Move, Policy
+    from buildbot_cd.core.landing.moves import Move, NewLanding, Policy
     from buildbot_cd.core.landing.values import Landing, Snapshot
     from buildbot_cd.store.interface import Tx
 
@@ -27,6 +28,8 @@ DROPPABLE = frozenset(
 
 LOOKS = 2
 """Unfinished looks at trunk at a time: the one that runs, and the one that sees what came meanwhile."""
+
+UNFINISHED = frozenset({IntentState.PENDING, IntentState.STARTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +65,25 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
     ]
     for slot, landing in move.take:
         tx.slots.take(name, slot, landing, now)
-    written += [
-        tx.landings.add(name, new.base, new.head, new.engineer, new.subject, new.message, now) for new in move.new
-    ]
+    written += [_add(tx, name, new, now) for new in move.new]
     for owner, effect in move.effects:
         tx.outbox.put(name, owner, effect, epoch, now)
     return Applied(move, dropped, tuple(written))
+
+
+def _add(tx: Tx, gate: str, new: NewLanding, now: float) -> Landing:
+    added = tx.landings.add(gate, new.base, new.head, new.engineer, new.subject, new.message, now)
+    if new.cause is None or added.state is not State.QUEUED:
+        return added
+    gone = enter(added, State.REVERTED, now, new.reason, cause=new.cause, revert=new.revert, revert_kind="dependent")
+    return tx.landings.update(gone, actor="gate", reason=new.reason, at=now)
 
 
 def _drop(tx: Tx, landings: tuple[int, ...], now: float) -> tuple[Intent, ...]:
     gone = [
         intent
         for intent in (tx.outbox.of_landings(landings) if landings else ())
-        if intent.kind in DROPPABLE and intent.state in (IntentState.PENDING, IntentState.STARTED)
+        if intent.kind in DROPPABLE and intent.state in UNFINISHED
     ]
     for intent in gone:
         tx.outbox.drop(intent.key, now)
@@ -119,7 +128,7 @@ def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callab
             return Answered(counted=False)
         if intent.kind is EffectKind.OBSERVE and "tip" in result:
             snapshot = tx.snapshot(gate)
-            move = observed(snapshot.gate, result, _ours(tx, result))
+            move = observed(snapshot.gate, result, _known(tx, gate, result))
             if move is not None:
                 return Answered(counted=True, applied=apply(tx, snapshot, move, now))
         return Answered(counted=True)
@@ -127,18 +136,33 @@ def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callab
     return run
 
 
-def _ours(tx: Tx, result: Mapping[str, Any]) -> frozenset[str]:
-    """The observed commits that the gate pushed itself: the sha must be the one that the revert's answer recorded.
+def _known(tx: Tx, gate: str, result: Mapping[str, Any]) -> Known:
+    """Which of the observed commits the gate has pushed itself, or has as landings already.
 
-    The trailer alone proves nothing, since anybody can write one.
+    A commit is the gate's own if the git program found it under the gate's refs, or if its sha is the one that the
+    answer of the revert it names has recorded. The trailer alone proves nothing, since anybody can write one: while
+    that revert has not answered, the commit may be either.
     """
-    ours = set()
+    ours, heads, unsure = set(), set(), set()
     for commit in result.get("commits", ()):
+        sha = str(commit["sha"])
+        if tx.landings.by_head(gate, sha) is not None:
+            heads.add(sha)
         for key in (commit.get("trailers") or {}).get("CD-Reverts-Entry", ()):
-            intent = tx.outbox.get(str(key))
-            if intent is not None and (intent.result or {}).get("sha") == commit["sha"]:
-                ours.add(str(commit["sha"]))
-    return frozenset(ours)
+            reverts = _reverts_like(tx, str(key))
+            if commit.get("ours") is True or any((one.result or {}).get("sha") == sha for one in reverts):
+                ours.add(sha)
+            elif any(one.state in UNFINISHED for one in reverts):
+                unsure.add(sha)
+    return Known(frozenset(ours), frozenset(heads), frozenset(unsure - ours))
+
+
+def _reverts_like(tx: Tx, key: str) -> tuple[Intent, ...]:
+    """All requests to revert the landing of the request with this key."""
+    intent = tx.outbox.get(key)
+    if intent is None or intent.kind is not EffectKind.REVERT or intent.landing is None:
+        return ()
+    return tuple(one for one in tx.outbox.of_landings((intent.landing,)) if one.kind is EffectKind.REVERT)
 
 
 def ensure_gate(name: str) -> Callable[[Tx], Gate]:

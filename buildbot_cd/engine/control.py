@@ -124,13 +124,13 @@ def _expect(value: object) -> int | str | None:
 
 async def order_gate(engine: Engine, order: Order) -> None:
     """Freeze, drain, halt or resume. Raises ControlRefused, OutOfDate."""
-    policy, now = engine.policy, engine.now()
+    now = engine.now()
 
     def rule(snapshot: Snapshot) -> Move:
         gate = snapshot.gate
         _as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
         if order.action == "resume":
-            return control.resume(snapshot, order.by, order.reason or "no reason given", policy, now)
+            return control.resume(snapshot, order.by, order.reason or "no reason given", now)
         if gate.mode is Mode.HALTED and order.action != "halt":
             raise ControlRefused(f"gate {gate.name} is halted ({gate.mode_reason}): resume it first")
         return control.set_mode(snapshot, _MODES[order.action], order.by, order.reason, order.until)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.engine.builds import Builds
     from buildbot_cd.engine.checks import Checks
-    from buildbot_cd.store.interface import Store
+    from buildbot_cd.store.interface import Store, Tx
 
 BUILDER_OF = {
     EffectKind.OBSERVE: "cd-git",
@@ -30,6 +30,10 @@ BUILDER_OF = {
 
 GATE_PRIORITY = 100
 """Priority of the gate's build requests: before everything that has not asked for more."""
+
+
+GRACE = 5.0
+"""Seconds that the master which began an effect has to note its build; then it counts as dead, and others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,10 @@ class Performer:
         if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM):
             return await self.checks.advance(intent, now)
         if intent.state is IntentState.PENDING:
-            await self.store.transact(lambda tx: tx.outbox.start(intent.key, now, None))
-            await self._begin(intent)
+            if await self.store.transact(lambda tx: _claim(tx, intent.key, now)):
+                await self._begin(intent)
             return False
-        return await self._look_after(intent, complete, full=full)
+        return await self._look_after(intent, now, complete, full=full)
 
     async def _begin(self, intent: Intent) -> None:
         bsid = await self.builds.start(
@@ -93,8 +97,10 @@ class Performer:
         )
         await self.store.transact(lambda tx: tx.outbox.set_ref(intent.key, str(bsid)))
 
-    async def _look_after(self, intent: Intent, complete: frozenset[int], *, full: bool) -> bool:
+    async def _look_after(self, intent: Intent, now: float, complete: frozenset[int], *, full: bool) -> bool:
         if intent.ref is None:
+            if abs(now - (intent.started_at or 0)) < GRACE:
+                return False  # the master that began it is about to tell what it started
             found = await self.builds.find(intent.key, intent.started_at or 0)
             if found is None:
                 await self._begin(intent)
@@ -120,6 +126,12 @@ class Performer:
             lambda tx: branch_of(tx, intent.gate, revision, trunk)
         )
         return {"repository": self.trunk.repository, "branch": branch, "revision": revision}
+
+
+def _claim(tx: Tx, key: str, now: float) -> bool:
+    """True for the first master that begins the effect: several masters ask for one build, not for several."""
+    intent = tx.outbox.get(key)
+    return intent is not None and intent.state is IntentState.PENDING and tx.outbox.start(key, now, None)
 
 
 def _without_answer(intent: Intent, word: str, results: int | None) -> dict[str, Any]:

@@ -32,8 +32,9 @@ def _time(name: str, *, nullable: bool = False) -> sa.Column[float]:
     return sa.Column(name, sa.Double, nullable=nullable)
 
 
-def _number(name: str, *, nullable: bool = False) -> sa.Column[int]:
-    return sa.Column(name, _Big, nullable=nullable)
+def _number(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column[int]:
+    """``default`` is what rows have that were written before the column was made."""
+    return sa.Column(name, _Big, nullable=nullable, server_default=default)
 
 
 def _ident() -> sa.Column[int]:
@@ -51,6 +52,8 @@ gate = sa.Table(
     _text("mode_reason"),
     _text("mode_by"),
     _time("mode_until", nullable=True),
+    _number("min_priority", default="0"),
+    _maybe("beneath"),
     _maybe("trunk"),
     _maybe("tested"),
     _maybe("live"),

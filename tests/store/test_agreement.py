@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Mode, Slot, State
+from buildbot_cd.core.landing.values import Effect, EffectKind, Freeze, Gate, Mode, Slot, State
 from buildbot_cd.errors import CdError
 from buildbot_cd.store import EngineStore, MemoryStore
 from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, TestResult
@@ -117,12 +117,14 @@ class GateAgreement(Agreement):
     def gate_created(self, name: str, why: str, mode: Mode) -> None:
         self.same(lambda tx: tx.gates.create(Gate(name, mode=mode, mode_reason=why, version=3)))
 
-    @rule(name=GATES, trunk=SHAS, until=st.none() | TIMES, late=st.booleans())
-    def gate_updated(self, name: str, trunk: str, until: float | None, late: bool) -> None:
+    @rule(name=GATES, trunk=SHAS, until=st.none() | TIMES, late=st.booleans(), why=TEXTS)
+    def gate_updated(self, name: str, trunk: str, until: float | None, late: bool, why: str) -> None:
         def change(tx: Tx) -> object:
             gate = tx.gates.get(name) or Gate(name)
             old = gate.version - 1 if late else gate.version
-            return tx.gates.update(replace(gate, trunk=trunk, mode_until=until, epoch=gate.epoch + 1, version=old))
+            frozen = Freeze(Mode.CLOSED, why, "ops\x00", until, gate.epoch) if late or until else None
+            changed = replace(gate, trunk=trunk, mode_until=until, min_priority=gate.epoch, beneath=frozen)
+            return tx.gates.update(replace(changed, epoch=gate.epoch + 1, version=old))
 
         self.same(change)
 

@@ -4,23 +4,30 @@
 from __future__ import annotations
 
 from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, notice
-from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
 
 
 def queue(snapshot: Snapshot) -> tuple[Landing, ...]:
-    """The waiting landings in the order in which they will be admitted."""
-    waiting = [one for one in snapshot.landings if one.state is State.QUEUED]
+    """The waiting landings in the order in which they will be admitted; those to be taken back are not among them."""
+    waiting = [one for one in snapshot.landings if one.state is State.QUEUED and not one.revert_kind]
     return tuple(sorted(waiting, key=lambda one: one.order))
 
 
-def obstacle(snapshot: Snapshot) -> str:
-    """Why nobody is admitted now, in one sentence; empty if the gate is free."""
+def passes(gate: Gate, landing: Landing) -> bool:
+    """True if the gate's mode lets this landing in: an open gate all, a frozen one those of the named priority."""
+    if gate.mode is Mode.OPEN:
+        return True
+    return gate.mode is Mode.CLOSED and 0 < gate.min_priority <= landing.priority
+
+
+def obstacle(snapshot: Snapshot, landing: Landing | None = None) -> str:
+    """Why nobody (or not this landing) is admitted now, in one sentence; empty if the gate is free."""
     gate = snapshot.gate
-    if gate.mode is not Mode.OPEN:
+    if gate.mode is not Mode.OPEN and (landing is None or not passes(gate, landing)):
         by = f" by {gate.mode_by}" if gate.mode_by else ""
         return f"the gate is {gate.mode}{by}: {gate.mode_reason or 'no reason given'}"
     for one in snapshot.landings:
-        if one.state in BLOCKING:
+        if one.state in BLOCKING or (one.state is State.QUEUED and one.revert_kind):
             return f"landing {one.id} is {one.state.replace('_', ' ')}: {one.reason}"
     holder = snapshot.holder(Slot.TEST)
     return f"landing {holder.id} holds the test slot ({holder.state})" if holder else ""
@@ -29,7 +36,7 @@ def obstacle(snapshot: Snapshot) -> str:
 def admit(snapshot: Snapshot, policy: Policy, now: float) -> Move | None:
     """Let the first of the queue into the test slot, if nothing stands against it."""
     ready = [one for one in queue(snapshot) if one.not_before is None or one.not_before <= now]
-    if not ready or obstacle(snapshot):
+    if not ready or obstacle(snapshot, ready[0]):
         return None
     landing = ready[0]
     if landing.base == snapshot.gate.tested:

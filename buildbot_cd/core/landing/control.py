@@ -1,30 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What people may order: freeze, drain, resume, hold, withdraw, roll back. Each returns the move or says why not."""
+"""What people may order: freeze, drain, hold, withdraw, roll back. Each returns the move or says why not."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter
+from buildbot_cd.core.landing.moves import HELD, Move, Policy, halted_gate, under
 from buildbot_cd.core.landing.production import take_back
 from buildbot_cd.core.landing.reverting import another_reverts, begin_revert
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.values import Freeze, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.errors import ControlRefused
-
-HELD = 4102444800.0
-"""``not_before`` of a landing that a person holds: the year 2100, that is, until somebody releases it."""
 
 WITHDRAWABLE = frozenset(
     {State.QUEUED, State.PREPARING, State.TESTING, State.CONFIRMING, State.INFRA_HOLD, State.PASSED, State.HALTED}
 )
 
 
-def set_mode(snapshot: Snapshot, mode: Mode, by: str, reason: str, until: float | None) -> Move:
-    """Freeze (CLOSED), drain or halt the gate. A reason is needed: it is shown to everybody who waits."""
+def set_mode(snapshot: Snapshot, mode: Mode, by: str, reason: str, until: float | None, min_priority: int = 0) -> Move:
+    """Freeze (CLOSED), drain or halt the gate. A reason is needed: it is shown to everybody who waits.
+
+    ``until`` ends it by itself (a halt ends only by a person); landings of at least ``min_priority`` pass a freeze,
+    none if that is 0. A halted gate stays halted: the freeze comes into force when it is resumed.
+    """
     if not reason.strip():
         raise ControlRefused("a reason is needed: it is shown to everybody who waits")
-    gate = replace(snapshot.gate, mode=mode, mode_by=by, mode_reason=reason, mode_until=until)
-    return Move(f"{mode}: {reason}", actor=by, gate=gate)
+    if mode is Mode.OPEN:
+        raise ControlRefused("a gate is opened by resuming it")
+    gate = snapshot.gate
+    if mode is Mode.HALTED:
+        return Move(f"{mode}: {reason}", actor=by, gate=halted_gate(gate, reason, by))
+    wanted = Freeze(mode, reason, by, until, max(0, min_priority) if mode is Mode.CLOSED else 0)
+    frozen = replace(gate, beneath=wanted) if gate.mode is Mode.HALTED else under(gate, wanted)
+    return Move(f"{mode}: {reason}", actor=by, gate=frozen)
 
 
 def thaw(snapshot: Snapshot, now: float) -> Move | None:
@@ -32,39 +39,19 @@ def thaw(snapshot: Snapshot, now: float) -> Move | None:
     gate = snapshot.gate
     if gate.mode in (Mode.OPEN, Mode.HALTED) or gate.mode_until is None or now < gate.mode_until:
         return None
-    return Move("the freeze has run out", gate=_open(snapshot))
+    return Move("the freeze has run out", gate=under(gate, None))
 
 
-def resume(snapshot: Snapshot, by: str, reason: str, policy: Policy, now: float) -> Move:
-    """Open the gate; landings that were halted go on where they stood, with a fresh count of attempts."""
-    halted = [one for one in snapshot.landings if one.state is State.HALTED]
-    landings: list[Landing] = []
-    effects: list[tuple[int | None, Effect]] = []
-    free: list[tuple[Slot, int]] = []
-    for one in halted:
-        fresh = replace(one, attempt=one.attempt + 1, infra_attempts=0)
-        if snapshot.slots.get(Slot.DEPLOY) == one.id and not one.revert_kind:
-            again = enter(fresh, State.DEPLOYING, now, f"resumed by {by}: {reason}")
-            effects.append(effect_of(again, EffectKind.ROLLOUT, candidate=one.candidate, live=snapshot.gate.live))
-        elif one.revert_kind:
-            move = begin_revert(snapshot, fresh, one.revert_kind, one.failing, one.reason, _uncapped(policy), now)
-            again = move.landings[0]
-            effects.extend(move.effects)
-        else:
-            again = enter(replace(fresh, candidate=None, failing=()), State.QUEUED, now, f"resumed by {by}: {reason}")
-            free.append((Slot.TEST, one.id))
-        landings.append(again)
-    held = [(slot, who) for slot, who in free if snapshot.slots.get(slot) == who]
-    return Move(f"resumed: {reason}", by, tuple(landings), _open(snapshot), free=tuple(held), effects=tuple(effects))
+def resume(snapshot: Snapshot, by: str, reason: str, now: float) -> Move:
+    """End a halt, or a freeze if there is none. A freeze that the halt found is in force again, if it has not run out.
 
-
-def _uncapped(policy: Policy) -> Policy:
-    """A person has looked: the caps do not stop what that person resumes."""
-    return replace(policy, reverts_per_hour=2**31, reverts_per_day=2**31)
-
-
-def _open(snapshot: Snapshot) -> Gate:
-    return replace(snapshot.gate, mode=Mode.OPEN, mode_by="", mode_reason="", mode_until=None)
+    Halted landings go on by themselves once the gate is not halted any more, one after the other (`resume.go_on`).
+    """
+    gate = snapshot.gate
+    back = gate.beneath if gate.mode is Mode.HALTED else None
+    if back is not None and back.until is not None and back.until <= now:
+        back = None
+    return Move(f"resumed: {reason}", by, gate=replace(under(gate, back), beneath=None))
 
 
 def hold(landing: Landing, by: str, reason: str) -> Move:
@@ -83,7 +70,7 @@ def release(landing: Landing, by: str) -> Move:
 
 def withdraw(snapshot: Snapshot, landing: Landing, by: str, policy: Policy, now: float) -> Move:
     """Take a landing back at its engineer's wish, before it is deployed."""
-    if landing.state not in WITHDRAWABLE or snapshot.slots.get(Slot.DEPLOY) == landing.id:
+    if landing.state not in WITHDRAWABLE or (snapshot.slots.get(Slot.DEPLOY) == landing.id and not landing.revert_kind):
         raise ControlRefused(f"landing {landing.id} is {landing.state}: it can be rolled back, not withdrawn")
     if another_reverts(snapshot, landing):
         raise ControlRefused("another landing is being taken back: try again when that is done")
@@ -92,8 +79,9 @@ def withdraw(snapshot: Snapshot, landing: Landing, by: str, policy: Policy, now:
 
 
 def roll_back(snapshot: Snapshot, landing: Landing, by: str, reason: str, now: float) -> Move:
-    """Take a landing out of production while it is being deployed, and revert it."""
-    if landing.state is not State.DEPLOYING:
+    """Take a landing out of production while it is being deployed, or was halted there, and revert it."""
+    halted = landing.state is State.HALTED and snapshot.slots.get(Slot.DEPLOY) == landing.id and not landing.revert_kind
+    if landing.state is not State.DEPLOYING and not halted:
         raise ControlRefused(f"landing {landing.id} is {landing.state}: only one that is being deployed is rolled back")
     if not reason.strip():
         raise ControlRefused("a reason is needed: it goes into the revert")

@@ -13,7 +13,9 @@ from typing import Any
 from buildbot_cd.core.landing import production, testing
 from buildbot_cd.core.landing.admission import admit
 from buildbot_cd.core.landing.moves import Move, Policy, key_of
-from buildbot_cd.core.landing.reverting import another_reverts, reverted
+from buildbot_cd.core.landing.resume import go_on
+from buildbot_cd.core.landing.reverted import reverted
+from buildbot_cd.core.landing.reverting import may_revert, resumed_revert
 from buildbot_cd.core.landing.values import EffectKind, IntentState, Landing, Snapshot, State
 
 Answer = Mapping[str, Any]
@@ -35,6 +37,10 @@ def advance(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) ->
         return production.deploy(snapshot, landing, policy, now)
     if landing.state is State.INFRA_HOLD:
         return testing.released(snapshot, landing, policy, now)
+    if landing.state is State.HALTED:
+        return go_on(snapshot, landing, policy, now)
+    if landing.state is State.QUEUED and landing.revert_kind:
+        return resumed_revert(snapshot, landing, policy, now)
     awaited = AWAITS.get(landing.state)
     if awaited is None:
         return None
@@ -49,17 +55,14 @@ def _answer(snapshot: Snapshot, landing: Landing, kind: EffectKind) -> Answer | 
 
 
 def _prepared(snapshot: Snapshot, landing: Landing, answer: Answer, policy: Policy, now: float) -> Move | None:
-    wait = "conflict" in answer and another_reverts(snapshot, landing)
+    wait = "conflict" in answer and not may_revert(snapshot, landing)
     return None if wait else testing.prepared(snapshot, landing, answer, policy, now)
 
 
 def _confirmed(snapshot: Snapshot, landing: Landing, answer: Answer, policy: Policy, now: float) -> Move | None:
-    wait = another_reverts(snapshot, landing)
-    return None if wait else testing.confirmed(snapshot, landing, answer, policy, now)
-
-
-def _reverted(snapshot: Snapshot, landing: Landing, answer: Answer, _policy: Policy, now: float) -> Move | None:
-    return reverted(snapshot, landing, answer, now)
+    move = testing.confirmed(snapshot, landing, answer, policy, now)
+    wait = move.landings[0].revert_kind and not may_revert(snapshot, landing)
+    return None if wait else move
 
 
 AWAITS: Mapping[State, tuple[EffectKind, Rule]] = {
@@ -68,6 +71,6 @@ AWAITS: Mapping[State, tuple[EffectKind, Rule]] = {
     State.CONFIRMING: (EffectKind.CONFIRM, _confirmed),
     State.DEPLOYING: (EffectKind.ROLLOUT, production.deployed),
     State.ROLLING_BACK: (EffectKind.ROLLBACK, production.rolled_back),
-    State.REVERTING: (EffectKind.REVERT, _reverted),
+    State.REVERTING: (EffectKind.REVERT, reverted),
 }
 """Which effect's answer a state waits for, and the rule that reads it."""

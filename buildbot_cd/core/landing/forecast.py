@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.admission import queue
-from buildbot_cd.core.landing.control import HELD
+from buildbot_cd.core.landing.moves import HELD
 from buildbot_cd.core.landing.spans import FEWEST, quantile
 from buildbot_cd.core.landing.values import Landing, Mode, Slot, Snapshot, State
 

@@ -6,7 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Landing, Slot, State
+from buildbot_cd.core.landing.values import Effect, EffectKind, Freeze, Gate, Landing, Mode, Slot, State
+
+HELD = 4102444800.0
+"""``not_before`` of a landing that a person holds: the year 2100, that is, until somebody releases it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,19 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class NewLanding:
-    """A push that was seen on trunk and is not recorded yet."""
+    """A push that was seen on trunk and is not recorded yet.
+
+    ``cause`` and ``revert``: the landing whose revert, that commit, has taken it back before it was even seen.
+    """
 
     base: str
     head: str
     engineer: str
     subject: str
     message: str
+    cause: int | None = None
+    revert: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,42 @@ def enter(landing: Landing, state: State, now: float, reason: str, **changes: An
     return replace(landing, state=state, since=now, reason=reason, **changes)
 
 
+def halted_gate(gate: Gate, reason: str, by: str = "gate") -> Gate:
+    """The gate as it waits for a person. A freeze that it was under is kept beneath; a first halt's reason stays."""
+    if gate.mode is Mode.HALTED:
+        return gate
+    frozen = gate.mode is not Mode.OPEN
+    beneath = Freeze(gate.mode, gate.mode_reason, gate.mode_by, gate.mode_until, gate.min_priority) if frozen else None
+    return under(replace(gate, beneath=beneath), Freeze(Mode.HALTED, reason, by))
+
+
+def under(gate: Gate, freeze: Freeze | None) -> Gate:
+    """The gate with this freeze in force, or open."""
+    now = freeze or Freeze(Mode.OPEN, "", "")
+    return replace(
+        gate,
+        mode=now.mode,
+        mode_reason=now.reason,
+        mode_by=now.by,
+        mode_until=now.until,
+        min_priority=now.min_priority,
+    )
+
+
+def mark(gate: Gate, name: str, new: str | None, old: str | None) -> tuple[None, Effect]:
+    """Show a revision to the world as ``refs/cd/<name>``; the database stays the truth."""
+    key = f"{gate.name}/mark/{name}/{gate.epoch}/{new}"
+    return None, Effect(EffectKind.MARK, key, {"ref": f"refs/cd/{name}", "new": new, "old": old})
+
+
 def notice(landing: Landing, what: str, **payload: Any) -> tuple[int, Effect]:
     """A message about the landing; ``what`` names it, and it goes out once for each attempt."""
-    key = f"{landing.gate}/{landing.id}/notify/{what}/{landing.attempt}.{landing.infra_attempts}"
+    state = f"/{landing.state}" if what in ("held", "halted") else ""
+    key = f"{landing.gate}/{landing.id}/notify/{what}{state}/{landing.attempt}.{landing.infra_attempts}"
     return landing.id, Effect(EffectKind.NOTIFY, key, {"what": what, **payload})
+
+
+def gate_notice(gate: Gate, what: str, reason: str) -> tuple[None, Effect]:
+    """A message about the gate itself, once for each change of the gate."""
+    key = f"{gate.name}/notify/{what}/{gate.version}"
+    return None, Effect(EffectKind.NOTIFY, key, {"what": what, "reason": reason})

@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, notice
-from buildbot_cd.core.landing.reverting import another_reverts, begin_revert
+from buildbot_cd.core.landing.admission import passes
+from buildbot_cd.core.landing.moves import HELD, Move, Policy, effect_of, enter, halted_gate, mark, notice
+from buildbot_cd.core.landing.reverting import begin_revert, may_revert
 from buildbot_cd.core.landing.testing import halt
-from buildbot_cd.core.landing.values import BLOCKING, Effect, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Landing, Mode, Slot, Snapshot, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,15 +19,9 @@ IN_TEST = frozenset({State.PREPARING, State.TESTING, State.CONFIRMING, State.INF
 """States whose candidate rests on ``tested``: they start anew when ``tested`` moves back."""
 
 
-def mark(gate: Gate, name: str, new: str | None, old: str | None) -> tuple[None, Effect]:
-    """Show a revision to the world as ``refs/cd/<name>``; the database stays the truth."""
-    key = f"{gate.name}/mark/{name}/{gate.epoch}/{new}"
-    return None, Effect(EffectKind.MARK, key, {"ref": f"refs/cd/{name}", "new": new, "old": old})
-
-
 def why_not_deploying(snapshot: Snapshot, landing: Landing) -> str:
     """Why a passed landing does not enter deployment now; empty if it does."""
-    if snapshot.gate.mode in (Mode.CLOSED, Mode.HALTED):
+    if snapshot.gate.mode is not Mode.DRAIN and not passes(snapshot.gate, landing):
         return f"the gate is {snapshot.gate.mode}: {snapshot.gate.mode_reason}"
     for one in snapshot.landings:
         if one.state in BLOCKING and one.id != landing.id:
@@ -112,21 +107,21 @@ def take_back(
 
 
 def _again(landing: Landing, cause: Landing, now: float) -> Landing:
+    """To the head of the queue, without blame; a person's hold on it stays."""
     reason = f"retested without landing {cause.id}, which is being taken back"
-    return enter(
-        replace(landing, attempt=landing.attempt + 1, infra_attempts=0, candidate=None, failing=()),
-        State.QUEUED,
-        now,
-        reason,
-    )
+    fresh = replace(landing, attempt=landing.attempt + 1, infra_attempts=0, candidate=None, failing=())
+    return enter(fresh, State.QUEUED, now, reason, not_before=HELD if landing.not_before == HELD else None)
 
 
 def rolled_back(
     snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float
 ) -> Move | None:
-    """Every host is back (then the commit is reverted), or some are not (then again, for as long as it takes)."""
+    """Every host is back (then the commit is reverted), or some are not (then again, for as long as it takes).
+
+    After some tries the gate is halted too, so that people are called; production is tried on all the same.
+    """
     if result.get("ok"):
-        if another_reverts(snapshot, landing):
+        if not may_revert(snapshot, landing):
             return None
         return begin_revert(snapshot, landing, "deploy", landing.failing, landing.reason, policy, now)
     pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
@@ -134,4 +129,7 @@ def rolled_back(
     reason = str(result.get("reason") or "some hosts could not be rolled back")
     payload = {"candidate": landing.candidate, "live": snapshot.gate.live, "after": now + pause, "reason": reason}
     ask = effect_of(again, EffectKind.ROLLBACK, **payload)
-    return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))
+    if landing.infra_attempts < policy.infra_attempts:
+        return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))
+    gate = halted_gate(snapshot.gate, f"landing {landing.id} cannot be taken out of production: {reason}")
+    return Move(reason, landings=(again,), gate=gate, effects=(ask, notice(again, "halted", reason=reason)))

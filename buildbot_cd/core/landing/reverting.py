@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Taking a landing back: caps, the request to the git program, and what its answer means."""
+"""Taking a landing back: caps, the request to the git program, and when it is asked again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, notice
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, key_of, notice
+from buildbot_cd.core.landing.values import Effect, EffectKind, Landing, Mode, Slot, Snapshot, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,16 @@ def cap_reached(snapshot: Snapshot, policy: Policy, now: float) -> str:
 
 def another_reverts(snapshot: Snapshot, landing: Landing) -> bool:
     """True while another landing is being taken back: reverts go one after the other, each on the trunk it leaves."""
-    return any(one.state is State.REVERTING and one.id != landing.id for one in snapshot.landings)
+    busy = (State.REVERTING, State.ROLLING_BACK)
+    return any(one.state in busy and one.id != landing.id for one in snapshot.landings)
+
+
+def may_revert(snapshot: Snapshot, landing: Landing) -> bool:
+    """True if the gate may begin to take the landing back by itself now. A halt is the switch that stops it."""
+    reverting = any(one.state is State.REVERTING and one.id != landing.id for one in snapshot.landings)
+    if snapshot.gate.mode is Mode.HALTED or reverting:
+        return False
+    return landing.state is State.ROLLING_BACK or not another_reverts(snapshot, landing)
 
 
 def begin_revert(
@@ -38,29 +47,45 @@ def begin_revert(
 ) -> Move:
     """Start to take the landing back, or halt the gate where that is not allowed.
 
-    ``kind`` is test, deploy, dependent or withdraw; it becomes the trailer ``CD-Auto-Revert``.
+    ``kind`` is test, deploy, dependent or withdraw; it becomes the trailer ``CD-Auto-Revert``. A withdrawal and what
+    went along with another landing do not count against the caps.
     """
     wanted = replace(landing, failing=failing or landing.failing, revert_kind=kind)
-    capped = "" if kind == "withdraw" else cap_reached(snapshot, policy, now)
+    free = kind == "withdraw" or landing.cause is not None or policy.shadow
+    capped = "" if free else cap_reached(snapshot, policy, now)
     if capped:
         halted = enter(wanted, State.HALTED, now, f"{reason}; not reverted: {capped}")
-        gate = replace(snapshot.gate, mode=Mode.HALTED, mode_by="gate", mode_reason=capped)
+        gate = halted_gate(snapshot.gate, capped)
         return Move(capped, landings=(halted,), gate=gate, effects=(notice(halted, "halted", reason=capped),))
-    reverting = enter(wanted, State.REVERTING, now, reason)
+    reverting = enter(wanted, State.REVERTING, now, reason, infra_attempts=0)
     return Move(reason, landings=(reverting,), effects=(_request(snapshot, reverting, policy, now),))
 
 
+def resumed_revert(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> Move | None:
+    """Take back what waits for it: a halted landing after a person has looked, so without caps, or one of which a
+    part went along with another landing.
+    """
+    if not may_revert(snapshot, landing):
+        return None
+    uncapped = replace(policy, reverts_per_hour=2**31, reverts_per_day=2**31)
+    fresh = replace(landing, attempt=landing.attempt + 1)
+    return begin_revert(snapshot, fresh, landing.revert_kind, landing.failing, landing.reason, uncapped, now)
+
+
 def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> tuple[int, Effect]:
-    """The order to the git program: every open landing that ``tested`` does not hold survives, but this one."""
-    deploying = snapshot.slots.get(Slot.DEPLOY)
+    """The order to the git program: every open landing that ``tested`` does not hold survives, but this one.
+
+    ``entry`` names the revert in its trailer; it stays the same when the program has to be asked again.
+    """
     survivors = [
         {"id": one.id, "base": one.base, "head": one.head}
         for one in sorted(snapshot.landings, key=lambda one: one.id)
-        if one.id not in (landing.id, deploying) and one.state is not State.REVERTING
+        if one.id != landing.id and not _tested_holds(snapshot, one) and one.state is not State.REVERTING
     ]
     return effect_of(
         landing,
         EffectKind.REVERT,
+        entry=key_of(landing, EffectKind.REVERT),
         tested=snapshot.gate.tested,
         known_tip=snapshot.gate.trunk,
         bad=[{"id": landing.id, "base": landing.base, "head": landing.head}],
@@ -75,48 +100,15 @@ def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -
     )
 
 
-def reverted(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], now: float) -> Move:
-    """The git program answered. ``result``: {sha, evicted: [{id, paths}]} or {refused} or {error}."""
-    if "sha" not in result:
-        refused = str(result.get("refused") or result.get("error") or "no answer")
-        return _cannot(snapshot, landing, now, f"the revert could not be pushed: {refused}")
-    sha = str(result["sha"])
-    done = enter(landing, State.REVERTED, now, landing.reason, revert=sha)
-    evicted = [_evict(snapshot, one, landing, sha, now) for one in result.get("evicted", ())]
-    gone = [one for one in evicted if one is not None]
-    slots = [(slot, held) for slot, held in snapshot.slots.items() if held == landing.id]
-    look = Effect(EffectKind.OBSERVE, f"{landing.gate}/observe/after-{sha}")
-    notices = [notice(done, "reverted", sha=sha, failing=list(landing.failing))]
-    notices += [notice(one, "evicted", sha=sha, cause=landing.id) for one in gone]
-    return Move(
-        f"taken back by {sha[:12]}",
-        landings=(done, *gone),
-        gate=_anchored(snapshot, {done.id, *(one.id for one in gone)}, result),
-        free=tuple(slots),
-        effects=((None, look), *notices),
-        drop=tuple(one.id for one in gone),
-    )
+def _tested_holds(snapshot: Snapshot, landing: Landing) -> bool:
+    """True for the landing in deployment; once it is being taken out of production, ``tested`` is back at ``live``."""
+    return snapshot.slots.get(Slot.DEPLOY) == landing.id and not landing.revert_kind
 
 
-def _evict(snapshot: Snapshot, entry: Mapping[str, Any], cause: Landing, sha: str, now: float) -> Landing | None:
-    found = snapshot.landing(int(entry["id"]))
-    if found is None:
-        return None
-    paths = ", ".join(str(one) for one in entry.get("paths", ())) or "it"
-    reason = f"{paths} builds on landing {cause.id}, which was taken back; push it again once that is back"
-    return enter(found, State.REVERTED, now, reason, revert=sha, cause=cause.id, revert_kind="dependent")
-
-
-def _anchored(snapshot: Snapshot, ended: set[int], result: Mapping[str, Any]) -> Gate | None:
-    """With nothing else on trunk, its tip holds the tested tree: it becomes the tested commit itself."""
-    rest = [one for one in snapshot.landings if one.id not in ended]
-    if rest or result.get("unseen") or not result.get("sha"):
-        return None
-    gate, sha = snapshot.gate, str(result["sha"])
-    return replace(gate, tested=sha, live=sha if gate.live == gate.tested else gate.live)
-
-
-def _cannot(snapshot: Snapshot, landing: Landing, now: float, reason: str) -> Move:
-    halted = enter(landing, State.HALTED, now, reason)
-    gate = replace(snapshot.gate, mode=Mode.HALTED, mode_by="gate", mode_reason=reason)
-    return Move(reason, landings=(halted,), gate=gate, effects=(notice(halted, "halted", reason=reason),))
+def ask_again(snapshot: Snapshot, landing: Landing, policy: Policy, now: float, reason: str) -> Move:
+    """No answer, so nobody knows whether the revert was pushed: the very same request, which finds it if it was."""
+    pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
+    asked: Mapping[str, object] = snapshot.intents[key_of(landing, EffectKind.REVERT)].payload
+    again = replace(landing, infra_attempts=landing.infra_attempts + 1)
+    ask = effect_of(again, EffectKind.REVERT, **{**asked, "after": now + pause})
+    return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import start_test
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, notice
+from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, notice
 from buildbot_cd.core.landing.reverting import begin_revert
-from buildbot_cd.core.landing.values import EffectKind, Landing, Mode, Snapshot, State
+from buildbot_cd.core.landing.values import EffectKind, Landing, Snapshot, State
 from buildbot_cd.core.landing.verdict import Cause, classify
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def hold(snapshot: Snapshot, landing: Landing, policy: Policy, now: float, reaso
 def halt(snapshot: Snapshot, landing: Landing, now: float, reason: str) -> Move:
     """Stop the gate until a person has looked; nothing is reverted."""
     halted = enter(landing, State.HALTED, now, reason)
-    gate = replace(snapshot.gate, mode=Mode.HALTED, mode_by="gate", mode_reason=f"landing {landing.id}: {reason}")
+    gate = halted_gate(snapshot.gate, f"landing {landing.id}: {reason}")
     return Move(reason, landings=(halted,), gate=gate, effects=(notice(halted, "halted", reason=reason),))
 
 

@@ -58,12 +58,25 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """Why and until when a gate is not open; ``min_priority``: landings of at least that much pass it (0: none do)."""
+
+    mode: Mode
+    reason: str
+    by: str
+    until: float | None = None
+    min_priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """One trunk's gate.
 
     ``trunk`` is the newest trunk commit that was taken in, ``tested`` the base of the next candidate,
     ``live`` the last revision watched to the end on the whole fleet; None until the first observation.
-    ``epoch`` grows when old results must not count any more. ``version`` is the compare-and-set number.
+    ``epoch`` grows when old results must not count any more. ``min_priority``: landings of at least that much pass a
+    CLOSED gate (0: none do). ``beneath`` is the freeze that a halt found and that is in force again when it ends.
+    ``version`` is the compare-and-set number.
     """
 
     name: str
@@ -71,6 +84,8 @@ class Gate:
     mode_reason: str = ""
     mode_by: str = ""
     mode_until: float | None = None
+    min_priority: int = 0
+    beneath: Freeze | None = None
     trunk: str | None = None
     tested: str | None = None
     live: str | None = None
@@ -84,7 +99,8 @@ class Landing:
 
     ``since`` is when it came into ``state``; ``attempt`` counts candidates (a retest without blame starts a new one);
     ``infra_attempts`` counts holds for reasons that are not the change; ``failing`` names the tests or metrics
-    that authorise a revert; ``cause`` is the landing whose failure took this one along.
+    that authorise a revert; ``cause`` is the landing whose failure took this one along. ``revert_kind`` is why it is
+    taken back (test, deploy, dependent, withdraw): set on a QUEUED or HALTED landing, that is still to be done.
     """
 
     id: int

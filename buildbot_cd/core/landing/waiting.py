@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.admission import obstacle, queue
-from buildbot_cd.core.landing.control import HELD
 from buildbot_cd.core.landing.forecast import forecast
+from buildbot_cd.core.landing.moves import HELD
 from buildbot_cd.core.landing.production import why_not_deploying
 from buildbot_cd.core.landing.values import Landing, Mode, Snapshot, State
 

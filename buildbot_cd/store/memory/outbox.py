@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +32,11 @@ class MemoryOutbox:
             return known
         fresh = new_intent(gate, landing, effect, epoch, at)
         self._tables.intents[fresh.key] = fresh
-        return deepcopy(fresh)
+        return _copy(fresh)
 
     def get(self, key: str) -> Intent | None:
         # Copies go out, as from a database: the payload is a dict that a caller might change.
-        return deepcopy(self._tables.intents.get(clean(key)))
+        return _copied(self._tables.intents.get(clean(key)))
 
     def unfinished(self, gate: str | None = None) -> tuple[Intent, ...]:
         return self._where(lambda one: one.state in _UNFINISHED and (gate is None or one.gate == clean(gate)))
@@ -77,4 +76,20 @@ class MemoryOutbox:
         return True
 
     def _where(self, wanted: Callable[[Intent], bool]) -> tuple[Intent, ...]:
-        return tuple(deepcopy(one) for one in self._tables.intents.values() if wanted(one))
+        return tuple(_copy(one) for one in self._tables.intents.values() if wanted(one))
+
+
+def _copied(intent: Intent | None) -> Intent | None:
+    return None if intent is None else _copy(intent)
+
+
+def _copy(intent: Intent) -> Intent:
+    result = None if intent.result is None else _json(intent.result)
+    return replace(intent, payload=_json(intent.payload), result=result)
+
+
+def _json(value: Any) -> Any:
+    """A copy of a JSON value, several times as fast as `copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {key: _json(one) for key, one in value.items()}
+    return [_json(one) for one in value] if isinstance(value, list) else value

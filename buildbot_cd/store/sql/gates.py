@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.core.landing.values import Gate, Mode
+from buildbot_cd.core.landing.values import Freeze, Gate, Mode
 from buildbot_cd.errors import StaleVersion, StoreError
 from buildbot_cd.store.schema import gate as table
 from buildbot_cd.store.sql.statements import insert_if_absent, many, missing, one
-from buildbot_cd.store.text import as_key, clean, clean_or_none
+from buildbot_cd.store.text import as_key, clean, clean_or_none, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,7 @@ def stored_gate(gate: Gate) -> Gate:
         name=as_key(gate.name, "gate"),
         mode_reason=clean(gate.mode_reason),
         mode_by=clean(gate.mode_by),
+        beneath=_stored_freeze(gate.beneath),
         trunk=clean_or_none(gate.trunk),
         tested=clean_or_none(gate.tested),
         live=clean_or_none(gate.live),
@@ -68,6 +69,8 @@ def _values(gate: Gate) -> dict[str, Any]:
         "mode_reason": gate.mode_reason,
         "mode_by": gate.mode_by,
         "mode_until": gate.mode_until,
+        "min_priority": gate.min_priority,
+        "beneath": None if gate.beneath is None else to_json(asdict(gate.beneath)),
         "trunk": gate.trunk,
         "tested": gate.tested,
         "live": gate.live,
@@ -77,4 +80,13 @@ def _values(gate: Gate) -> dict[str, Any]:
 
 
 def _gate(row: Mapping[str, Any]) -> Gate:
-    return Gate(**{**row, "mode": Mode(row["mode"])})
+    beneath = None if row["beneath"] is None else _freeze(from_json(row["beneath"]))
+    return Gate(**{**row, "mode": Mode(row["mode"]), "beneath": beneath})
+
+
+def _freeze(fields: Mapping[str, Any]) -> Freeze:
+    return Freeze(**{**fields, "mode": Mode(fields["mode"])})
+
+
+def _stored_freeze(freeze: Freeze | None) -> Freeze | None:
+    return None if freeze is None else replace(freeze, reason=clean(freeze.reason), by=clean(freeze.by))

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildbot_cd.core.landing.control import HELD
-from buildbot_cd.core.landing.moves import Policy
+from buildbot_cd.core.landing.moves import HELD, Policy
 from buildbot_cd.core.landing.spans import Usual
 from buildbot_cd.core.landing.values import Gate, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.core.landing.waiting import Waiting, waiting
