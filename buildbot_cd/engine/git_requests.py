@@ -63,7 +63,7 @@ def _revert(intent: Intent, landing: Landing, settings: GitSettings) -> dict[str
     page = f"{settings.pages}#/cd/landings/{landing.id}"
     return {
         **_pick(intent, "tested", "known_tip", "bad", "survivors", "when", "shadow", "subject"),
-        "key": intent.key,
+        "key": str(intent.payload.get("entry") or intent.key),
         "author": settings.author,
         "max_cascade": MAX_CASCADE,
         "max_engineers": MAX_ENGINEERS,
