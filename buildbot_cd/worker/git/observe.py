@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.worker.git.history import is_ancestor, line, range_of, read
+from buildbot_cd.worker.git.history import is_ancestor, range_of, read, through
 from buildbot_cd.worker.git.trees import changed, changed_each, patch_ids
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def observe(mirror: Mirror, fields: Fields) -> dict[str, Any]:
         return answer
     if not mirror.has(since) or not is_ancestor(mirror.git, since, tip):
         return {**answer, "rewritten": True}
-    steps = line(mirror.git, since, tip)
+    steps = through(mirror.git, since, tip, mirror.marks("revert").values())
     told = steps[:MOST]
     commits = read(mirror.git, [step.sha for step in told], mailmap_of=tip)
     pairs = [(step.parent, step.sha) for step in told]

@@ -52,7 +52,8 @@ class Plan:
 def plan(mirror: Mirror, ask: Ask, trunk: Trunk, tip: str) -> Plan:
     """The plan for a revert on top of ``tip``, which is trunk's tip or, for a revert made before, its parent."""
     git, steps = mirror.git, trunk.until(tip)
-    bad = tuple(Survivor(one, known=True, commits=range_of(git, one.base, one.head)) for one in ask.bad)
+    gone = trunk.gone(steps)
+    bad = tuple(Survivor(one, known=True, commits=_standing(git, one, gone)) for one in ask.bad)
     tree = tree_of(git, ask.tested)
     evicted: list[Survivor] = []
     unseen: list[Survivor] = []
@@ -67,6 +68,12 @@ def plan(mirror: Mirror, ask: Ask, trunk: Trunk, tip: str) -> Plan:
     return Plan(tip, tree, bad, tuple(evicted), tuple(unseen))
 
 
+def _standing(git: Git, one: Range, gone: set[str]) -> tuple[str, ...]:
+    """The landing's commits but for those that a revert of the gate took back already: that one names them."""
+    every = range_of(git, one.base, one.head)
+    return tuple(sha for sha in every if sha not in gone) or every
+
+
 def survivors(git: Git, ask: Ask, trunk: Trunk, steps: Sequence[Step]) -> tuple[Survivor, ...]:
     """All that shall stay, in trunk's order: the request's landings, and every commit that nobody accounts for.
 
@@ -75,7 +82,7 @@ def survivors(git: Git, ask: Ask, trunk: Trunk, steps: Sequence[Step]) -> tuple[
     """
     gone = trunk.gone(steps)
     known = [
-        Survivor(one, known=True, commits=range_of(git, one.base, one.head))
+        Survivor(one, known=True, commits=_standing(git, one, gone))
         for one in ask.survivors
         if one.head not in gone
     ]

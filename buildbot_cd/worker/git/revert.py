@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot_cd.errors import GitError
 from buildbot_cd.worker.git import checks
 from buildbot_cd.worker.git.commit import write
-from buildbot_cd.worker.git.history import is_ancestor
+from buildbot_cd.worker.git.history import is_ancestor, read
 from buildbot_cd.worker.git.marks import move
 from buildbot_cd.worker.git.message import message
 from buildbot_cd.worker.git.plan import plan
@@ -21,6 +21,7 @@ from buildbot_cd.worker.git.trees import tree_of
 from buildbot_cd.worker.git.trunk import ENTRY, look
 
 if TYPE_CHECKING:
+    from buildbot_cd.worker.git.history import Commit
     from buildbot_cd.worker.git.mirror import Mirror
     from buildbot_cd.worker.git.plan import Plan, Survivor
     from buildbot_cd.worker.git.request import Fields
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _RACES = 10
 _UNKNOWN = 3
+MOST_MESSAGE = 20_000
+"""Characters of a stranger's message in the answer."""
 
 
 def revert(mirror: Mirror, fields: Fields) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def _prepare(mirror: Mirror, ask: Ask) -> tuple[dict[str, Any], tuple[str, Plan]
     if found is not None:
         return found, None
     planned = plan(mirror, ask, trunk, tip)
-    told = _told(planned)
+    told = _told(mirror, planned)
     if planned.tree == tree_of(mirror.git, tip):
         return {"already": True, "sha": tip, "tree": planned.tree, "tip": tip, **told}, None
     sha = write(mirror.git, planned.tree, tip, ask.author, ask.when, message(mirror.git, ask, planned, mirror.branch))
@@ -103,7 +106,7 @@ def _made_before(mirror: Mirror, ask: Ask, trunk: Trunk) -> dict[str, Any] | Non
         planned = plan(mirror, ask, trunk, step.parent)
         if planned.tree != commit.tree:
             return {"refused": f"{step.sha} says that it is the revert {ask.key}, but has not its tree: look at it"}
-        told = _told(planned)
+        told = _told(mirror, planned)
         return {"adopted": True, "sha": step.sha, "tree": commit.tree, "tip": trunk.tip, **told}
     return None
 
@@ -122,14 +125,24 @@ def _verified(mirror: Mirror, planned: Plan, sha: str, tip: str, answer: dict[st
     return {**answer, "tip": tip}
 
 
-def _told(planned: Plan) -> dict[str, Any]:
+def _told(mirror: Mirror, planned: Plan) -> dict[str, Any]:
+    commits = read(mirror.git, [one.range.head for one in planned.unseen], mailmap_of=planned.tip)
     return {
         "evicted": [{"id": one.range.id, "paths": list(one.conflicts or ())} for one in planned.evicted if one.known],
-        "unseen": [_stranger(one) for one in planned.unseen],
+        "unseen": [_stranger(one, commits[one.range.head]) for one in planned.unseen],
         "also": [sha for one in planned.evicted for sha in one.commits],
     }
 
 
-def _stranger(one: Survivor) -> dict[str, Any]:
-    told = {"sha": one.range.head, "parent": one.range.base, "evicted": one.conflicts is not None}
+def _stranger(one: Survivor, commit: Commit) -> dict[str, Any]:
+    """As `observe` would tell it, since nobody may have seen it yet."""
+    told = {
+        "sha": commit.sha,
+        "parent": one.range.base,
+        "evicted": one.conflicts is not None,
+        "author_email": commit.author_email,
+        "committer_email": commit.committer_email,
+        "subject": commit.subject,
+        "message": commit.message[:MOST_MESSAGE],
+    }
     return {**told, "paths": list(one.conflicts)} if one.conflicts is not None else told

@@ -347,7 +347,8 @@ def test_a_commit_that_nobody_knew_stays(server: Repository, revert: Ask) -> Non
     fresh = server.commit({"b": "1"})
     answer = revert(green, [(1, green, bad)])
     assert server.files(answer["sha"]) == {"a": "1", "b": "1"}
-    assert answer["unseen"] == [{"sha": fresh, "parent": bad, "evicted": False}]
+    (told,) = answer["unseen"]
+    assert (told["sha"], told["parent"], told["evicted"], told["subject"]) == (fresh, bad, False, "A change")
 
 
 def test_a_commit_that_nobody_knew_and_that_depends_goes(server: Repository, revert: Ask) -> None:
@@ -356,7 +357,8 @@ def test_a_commit_that_nobody_knew_and_that_depends_goes(server: Repository, rev
     bad = server.commit({"a": "2"})
     fresh = server.commit({"a": "3"})
     answer = revert(green, [(1, green, bad)])
-    assert answer["unseen"] == [{"sha": fresh, "parent": bad, "evicted": True, "paths": ["a"]}]
+    (told,) = answer["unseen"]
+    assert (told["sha"], told["evicted"], told["paths"]) == (fresh, True, ["a"])
     assert answer["also"] == [fresh]
     second = revert(green, [(2, bad, fresh)], key="trunk/2/revert/1.0")
     assert second["already"] is True
@@ -403,3 +405,17 @@ def test_a_bad_request_names_the_key(server: Repository, revert: Ask, key: str, 
     bad = server.commit({"a": "2"})
     assert key in revert(green, [(1, green, bad)], code=2, **{key: value})["error"]
     assert server.tip() == bad
+
+
+def test_what_went_along_with_another_revert_is_not_named_again(server: Repository, revert: Ask) -> None:
+    """Of a landing that was evicted in part, the rest is taken back: each commit is named by one revert."""
+    green = server.commit({"f": LINES})
+    bad = server.commit({"f": _edit(3, "bad")})
+    lost = server.commit({"f": _edit(3, "bad, better")})
+    rest = server.commit({"g": "1"})
+    first = revert(green, [(1, green, bad)])
+    assert first["also"] == [lost]
+    second = revert(green, [(2, bad, rest)], key="trunk/2/revert/1.0")
+    told = server.git("log", "-1", "--format=%(trailers:key=CD-Reverts,valueonly)", second["sha"])
+    assert told.split() == [rest]
+    assert server.tree(second["sha"]) == server.tree(green)
