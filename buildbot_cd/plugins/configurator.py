@@ -15,6 +15,7 @@ from buildbot_cd.config.master import parse_master
 from buildbot_cd.config.problems import ConfigErrors
 from buildbot_cd.config.surroundings import Surroundings
 from buildbot_cd.engine.service import Engine
+from buildbot_cd.engine.settings import plan_of
 from buildbot_cd.plugins.builders import builders_for
 from buildbot_cd.plugins.data.service import DataApi
 from buildbot_cd.plugins.schedulers.gate import Gate
@@ -56,7 +57,8 @@ class ContinuousDeployment(ConfiguratorBase):
         services = self.config_dict.setdefault("services", [])
         if config.gate is None:
             return
-        driven = [builder.name for builder in ours]
+        # Buildbot wants a scheduler for each builder; a check that only the gate starts has no other one.
+        driven = [builder.name for builder in ours] + list(plan_of(config).builders)
         gate = Gate(name="cd-gate", repository=trunk.repository, branch=trunk.branch, builderNames=driven)
         self.schedulers.append(gate)
         services.append(Engine(config=config, folder=self.file.parent))

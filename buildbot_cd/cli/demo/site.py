@@ -74,11 +74,16 @@ class Site:
         """Where the web UI and the data API answer."""
         return f"http://127.0.0.1:{self.www}"
 
-    def prepare(self, config: Mapping[str, Any], users: Mapping[str, str]) -> None:
-        """Write the folders; ``config`` becomes cd.yaml, ``users`` (name to password) may use `buildbot try`."""
+    def prepare(self, config: Mapping[str, Any], users: Mapping[str, str], more: str = "") -> None:
+        """Write the folders; ``config`` becomes cd.yaml, ``users`` (name to password) may use `buildbot try`.
+
+        ``more`` comes to the end of master.cfg.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.www, self.pb, self.try_port = free_ports(3)
         shutil.copytree(template("master"), self.master)
+        with (self.master / "master.cfg").open("a", encoding="utf-8") as file:
+            file.write(more)
         (self.master / "cd.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
         self._secret(self.master / "workers.password", secrets.token_hex(16))
         self._secret(self.master / "users.passwd", "".join(f"{name}:{word}\n" for name, word in users.items()))

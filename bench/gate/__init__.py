@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``python -m bench gate``: what the gate costs beside stock Buildbot, with checks and a deploy that take no time.
+
+Each hop of a landing is held against the time that a stock master of the same kind needs, on the same machine and in
+the same minute, for as many trivial builds in a row as the hop has builds. Both take turns, and medians are compared.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from bench.gate.masters import Ours, Stock
+from bench.report import Options, Report, Target, table
+
+MOST = 1.5
+ROUNDS = {True: 5, False: 20}
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A part of a landing's way: from which event to which, and how many builds it has in a row."""
+
+    name: str
+    begin: str
+    end: str
+    builds: int
+    target: bool = True
+
+
+HOPS = (
+    Hop("push -> TESTING", "told", "testing", 1),
+    Hop("failed verdict -> revert on trunk", "reverting", "pushed", 1),
+    Hop("PASSED -> first canary switch", "passed", "switched", 1),
+    Hop("first failure -> failed verdict", "confirming", "reverting", 1, target=False),
+    Hop("TESTING -> PASSED", "testing", "passed", 1, target=False),
+)
+
+
+def run(options: Options) -> Report:
+    """Measure, print the table, and give the report."""
+    with tempfile.TemporaryDirectory(prefix="cd-bench-") as folder:
+        ours, stock = Ours(Path(folder) / "ours"), Stock(Path(folder) / "stock")
+        try:
+            stock.start()
+            ours.start()
+            seen, chains = _rounds(ours, stock, ROUNDS[options.quick])
+        finally:
+            for one in (ours, stock):
+                one.site.stop()
+    return _report(options, seen, chains)
+
+
+def _rounds(ours: Ours, stock: Stock, number: int) -> tuple[list[dict[str, float]], list[list[float]]]:
+    """One round that is thrown away, then so many: a good landing, a chain, a bad landing, a chain."""
+    seen: list[dict[str, float]] = []
+    chains: list[list[float]] = []
+    for turn in range(number + 1):
+        for good in (True, False):
+            seen.append(ours.land(f"change {turn} {good}", good=good))
+            chains.append(stock.chain())
+        print(f"\rround {turn} of {number}, load {os.getloadavg()[0]:.1f}", end="", flush=True)
+    print()
+    return seen[2:], chains[2:]
+
+
+def _report(options: Options, seen: list[dict[str, float]], chains: list[list[float]]) -> Report:
+    # A hop that begins with a push is held against builds that a push starts, the others against a build's end.
+    first = median(chain[1] - chain[0] for chain in chains)
+    next_one = median(after - before for chain in chains for before, after in pairwise(chain[1:]))
+    report = Report("gate", options.seed)
+    rows: list[list[object]] = []
+    for hop in HOPS:
+        times = [one[hop.end] - one[hop.begin] for one in seen if hop.begin in one and hop.end in one]
+        mine, theirs = median(times), (first if hop.begin == "told" else next_one) * hop.builds
+        rows.append([hop.name, hop.builds, 1000 * mine, 1000 * theirs, mine / theirs, len(times)])
+        report.ours[hop.name] = round(mine, 4)
+        report.peers[hop.name] = round(theirs, 4)
+        if hop.target:
+            report.targets.append(Target(f"{hop.name}, times stock", mine / theirs, most=MOST))
+    table(["hop", "builds in a row", "ours ms", "stock ms", "ratio", "n"], rows)
+    return report
