@@ -112,7 +112,7 @@ class Engine(BuildbotService):
         trunk = Trunk(self.config.trunk.repository, self.config.trunk.branch)
         self.builds = Builds(self.master)
         checks = Checks(self.store, plan, self._answered)
-        self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self._run_changed)
+        self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self._run_changed, self.pause)
         self.rollouts = Rollouts(self.store, self.config, self.folder, self.events)
         self._performer = Performer(self.store, self.builds, checks, trunk, self._notify, self._answered)
 

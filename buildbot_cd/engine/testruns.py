@@ -5,20 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.dispatch import (
-    Asker,
-    Estimate,
-    Offer,
-    Other,
-    Ready,
-    Work,
-    assign,
-    expected,
-    lower_bound,
-    order,
-    restarted,
-    updated,
-)
+from twisted.internet import defer
+
+from buildbot_cd.core.dispatch import Estimate, Speed, Work, expected, lower_bound, order, updated, warm, watched
+from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
     PathRule,
@@ -29,17 +19,25 @@ from buildbot_cd.core.selection import (
     select,
     with_rules,
 )
+from buildbot_cd.engine.claims import Ask, claim
+from buildbot_cd.engine.logs import logged
 from buildbot_cd.store.rows import PlannedTest, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from buildbot_cd.config.repository import RepositoryConfig
     from buildbot_cd.store.interface import Store, Tx
-    from buildbot_cd.store.rows import Counts, ReadyTest, Run, RunTest, TestResult
+    from buildbot_cd.store.rows import Counts, Run, RunTest, TestResult
 
-OVERHEAD = 0.7
-"""Seconds that a chunk costs beside its tests: the start of a runner, and the way to the master and back."""
+OVERHEAD = 0.3
+"""Seconds that a chunk costs beside its tests: the way to the master and back, and the start of a client."""
+
+GATHER = 2.0
+"""Seconds that the first shard of a run waits for the others: then the fastest of them gets the longest test."""
+
+TRUSTED = 3
+"""A test says something of its worker's speed if so many of its runs are known."""
 
 MISSING = "missing"
 """Outcome of a test that was asked for and gave no result."""
@@ -57,9 +55,17 @@ class TestRuns:
         workers: Callable[[], int],
         now: Callable[[], float],
         changed: Callable[[int], None],
+        pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
-        """``workers`` tells how many shards share a run at most; ``changed`` hears of each run that moved on."""
+        """``workers`` tells how many shards share a run at most; ``changed`` hears of each run that moved on.
+
+        ``pause`` waits for so many seconds at most; without it the first shard does not wait for the others.
+        """
         self.store, self.gate, self.workers, self.now, self.changed = store, gate, workers, now, changed
+        self.pause = pause
+        self._asking: dict[int, dict[Ask, defer.Deferred[tuple[PlannedTest, ...]]]] = {}
+        self._serving: set[int] = set()
+        self._begun: set[int] = set()
 
     async def create(self, key: str, kind: str, revision: str) -> Run:
         """A run that belongs to no landing, such as a try build's."""
@@ -108,31 +114,84 @@ class TestRuns:
         self.changed(run)
 
     async def claim(self, run: int, worker: str, *, alone: bool = False) -> tuple[PlannedTest, ...]:
-        """What the worker runs next, longest way to the end first; ``alone`` if no other shard shares the run."""
-        shards = 1 if alone else max(1, self.workers())
+        """What the worker runs next, longest way to the end first; ``alone`` if no other shard shares the run.
 
-        def choose(ready: Sequence[ReadyTest], remaining: float, active: int) -> Sequence[str]:
-            offered = [Ready(one.nid, one.estimate, one.rank, one.group) for one in ready]
-            offer = Offer(offered, remaining, [Other()] * (max(active, shards) - 1))
-            return assign([Asker(worker)], offer, restarted(OVERHEAD))[worker]
+        Empty if there is nothing for it at this moment; `idle` says whether there may be later.
+        """
+        waiter: defer.Deferred[tuple[PlannedTest, ...]] = defer.Deferred()
+        self._asking.setdefault(run, {})[Ask(worker, alone)] = waiter
+        if run not in self._serving:
+            self._serving.add(run)
+            defer.ensureDeferred(self._serve(run, gather=not alone)).addErrback(logged("buildbot_cd: a claim failed"))
+        return await waiter
 
-        return await self.store.transact(lambda tx: tx.runs.claim(run, worker, self.now(), choose, allow_avoided=alone))
+    async def _serve(self, run: int, *, gather: bool) -> None:
+        """Answer all that ask now, then all that asked meanwhile, until nobody does."""
+        try:
+            if gather and run not in self._begun:
+                await self._gather(run)
+            self._begun.add(run)
+            while self._asking.get(run):
+                await self._answer(run, self._asking.pop(run))
+        finally:
+            self._serving.discard(run)
+
+    async def _gather(self, run: int) -> None:
+        """Wait for the other shards, if there is enough to do for all of them."""
+        if self.pause is None:
+            return
+        end, shards = self.now() + GATHER, self.workers()
+        if (await self.counts(run)).waiting <= shards:
+            return
+        while len(self._asking.get(run, ())) < shards and self.now() < end:
+            await self.pause(GATHER / 10)
+
+    async def _answer(self, run: int, asking: dict[Ask, defer.Deferred[tuple[PlannedTest, ...]]]) -> None:
+        asks = list(asking)
+        try:
+            given = await self.store.transact(
+                lambda tx: claim(tx, run, asks, max(1, self.workers()), warm(OVERHEAD), self.now())
+            )
+        except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+            for waiter in asking.values():
+                waiter.errback(error)
+            return
+        for ask, waiter in asking.items():
+            waiter.callback(given.shares.get(ask.worker, ()))
+        if given.doomed:
+            self.changed(run)
+
+    async def beat(self, run: int, worker: str, running: str | None) -> bool:
+        """The worker's shard is alive, and in this test; False if it holds nothing of the run any more."""
+        now = self.now()
+        return await self.store.transact(lambda tx: tx.runs.extend(run, worker, now, now + GRACE, running)) > 0
 
     async def report(self, run: int, worker: str, results: Sequence[TestResult]) -> None:
-        """Record results and learn durations from them; a second report of the same test changes nothing."""
+        """Record results and learn durations and the worker's speed; a second report of a test changes nothing."""
 
         def write(tx: Tx) -> None:
             first = set(tx.runs.report(run, worker, results, self.now()))
             passed = {one.nid: one.seconds for one in results if one.nid in first and one.outcome == "passed"}
-            known = tx.durations.get(self.gate) if passed else {}
-            tx.durations.put(self.gate, {nid: _learnt(known, nid, took) for nid, took in passed.items()})
+            if passed:
+                self._learn(tx, worker, passed)
 
         await self.store.transact(write)
         self.changed(run)
 
-    async def release(self, run: int, worker: str) -> None:
-        """The worker's shard ends: what it did not finish waits again."""
-        await self.store.transact(lambda tx: tx.runs.release(run, worker))
+    def _learn(self, tx: Tx, worker: str, passed: Mapping[str, float]) -> None:
+        rows = tx.durations.get(self.gate, passed)
+        known = {nid: Estimate.from_row(row) for nid, row in rows.items()}
+        row = tx.durations.speeds(self.gate).get(worker)
+        speed = Speed() if row is None else Speed(*row)
+        pairs = [(known[nid].seconds, took) for nid, took in passed.items() if nid in known and known[nid].n >= TRUSTED]
+        learnt = watched(speed, pairs)
+        fresh = {nid: updated(known.get(nid), took, learnt.log).to_row() for nid, took in passed.items()}
+        tx.durations.put(self.gate, fresh)
+        tx.durations.put_speeds(self.gate, {worker: (learnt.mean, learnt.n, learnt.overhead)})
+
+    async def release(self, run: int, worker: str, suspect: str | None = None) -> None:
+        """The worker's shard ends, or its runner died in ``suspect``: what it did not finish waits again."""
+        await self.store.transact(lambda tx: tx.runs.release(run, worker, suspect))
         self.changed(run)
 
     async def counts(self, run: int) -> Counts:
@@ -147,11 +206,6 @@ class TestRuns:
         """End the run; ``error`` says why it has no answer."""
         await self.store.transact(lambda tx: tx.runs.finish(run, self.now(), error))
         self.changed(run)
-
-
-def _learnt(known: Mapping[str, tuple[float, float, float]], nid: str, took: float) -> tuple[float, float, float]:
-    row = known.get(nid)
-    return updated(Estimate.from_row(row) if row else None, took).to_row()
 
 
 def path_rules(repository: RepositoryConfig) -> list[PathRule]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from buildbot_cd.store.rows import (
         Counts,
         HostRow,
+        Look,
         PlannedTest,
-        ReadyTest,
         Rollout,
         Run,
         RunTest,
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
         Verdict,
     )
     from buildbot_cd.store.wanted import Wanted
-
-    Choose = Callable[[Sequence[ReadyTest], float, int], Sequence[str]]
-    """(ready tests, estimated seconds of all that nobody took yet, workers at work with the asking one) -> nids."""
-
-OFFERED = 1000
-"""A claim is offered at most so many ready tests, the best ranked ones: its cost does not grow with the run."""
 
 
 class Runs(Protocol):
@@ -56,18 +50,44 @@ class Runs(Protocol):
         Requirements outside of the run do not count. Raises StoreError if a nid comes twice.
         """
 
-    def claim(
-        self, ident: int, worker: str, at: float, choose: Choose, *, allow_avoided: bool = False
-    ) -> tuple[PlannedTest, ...]:
-        """Let the worker take some tests: those that ``choose`` names, in its order.
+    def look(self, ident: int, most: int) -> Look:
+        """What can be claimed: at most ``most`` tests that may run, and as many that wait for others.
 
-        Offered are, by falling rank and then by position, at most OFFERED waiting tests whose requirements in this run
-        have ended well. Tests that avoid this worker are left out unless ``allow_avoided``. ``choose`` is not called if
-        there are none. Raises StoreError if it names a test that was not offered.
+        Both by falling rank and then by position. Nothing of a run that is not RUNNING.
         """
 
-    def release(self, ident: int, worker: str) -> int:
-        """The worker is gone: its unfinished tests wait again. How many these are."""
+    def take(
+        self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
+    ) -> tuple[PlannedTest, ...]:
+        """The worker takes these tests; gives them in this order.
+
+        A test that waits for others may be taken if the same worker holds all of these. Raises StoreError, changing
+        nothing, if a test is not there, is taken or done, or waits for something else.
+        """
+
+    def held(self, ident: int) -> tuple[RunTest, ...]:
+        """The tests that somebody has taken and that have no result, by position."""
+
+    def copy(self, ident: int, worker: str, nid: str, lease_until: float) -> PlannedTest | None:
+        """The worker also runs a test that another one holds; None if nobody does, or it was copied before."""
+
+    def extend(self, ident: int, worker: str, at: float, until: float, running: str | None = None) -> int:
+        """The worker is alive: its claims hold at least until then. How many it has, copies included.
+
+        ``running`` is the test that it is in; it is taken to have started now, unless that is known already.
+        """
+
+    def expire(self, ident: int, at: float) -> tuple[str, ...]:
+        """Claims whose lease is over are given up, as by `release`; gives the workers that held them, by name.
+
+        A test of theirs that had started counts one more crash.
+        """
+
+    def release(self, ident: int, worker: str, suspect: str | None = None) -> int:
+        """The worker is gone: its unfinished tests wait again, or go to who runs a copy. How many these are.
+
+        ``suspect`` is the test in which its runner died: it counts one more crash.
+        """
 
     def report(self, ident: int, worker: str, results: Sequence[TestResult], at: float) -> tuple[str, ...]:
         """Record results of a RUNNING run and give the nids for which this was the first one; others change nothing.
@@ -91,10 +111,16 @@ class Runs(Protocol):
 class Durations(Protocol):
     """What was learnt of how long tests take."""
 
-    def get(self, gate: str) -> dict[str, tuple[float, float, float]]:
-        """Nid to (number of observations, mean in seconds, variance in seconds squared)."""
+    def get(self, gate: str, nids: Collection[str] | None = None) -> dict[str, tuple[float, float, float]]:
+        """Nid to (number of observations, mean and variance of ln(milliseconds)); of these nids where given."""
 
     def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
+        """Write these; others stay."""
+
+    def speeds(self, gate: str) -> dict[str, tuple[float, int, float | None]]:
+        """Worker to (mean of ln(speed), number of tests, seconds that a chunk costs beside its tests)."""
+
+    def put_speeds(self, gate: str, speeds: Mapping[str, tuple[float, int, float | None]]) -> None:
         """Write these; others stay."""
 
 

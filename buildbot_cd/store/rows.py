@@ -78,17 +78,45 @@ class PlannedTest:
     requires: tuple[str, ...] = ()
     group: str | None = None
     avoid_worker: str | None = None
+    crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyTest:
-    """A test that the asking worker may take now."""
+class QueuedTest:
+    """A test that nobody took yet: it waits for ``unmet`` of what it requires, 0 means that it may run now.
+
+    ``crashes`` counts the runners that died in it. ``requires`` is empty where nothing is unmet.
+    """
 
     nid: str
     position: int
     estimate: float
     rank: float
     group: str | None = None
+    avoid_worker: str | None = None
+    crashes: int = 0
+    requires: tuple[str, ...] = ()
+    unmet: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A worker with tests that it took and that have no result: how many, of how many seconds, the first since when."""
+
+    worker: str
+    tests: int
+    seconds: float
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A run's queue as a claim sees it: the best tests that may run, the best that wait, seconds of all not taken."""
+
+    ready: tuple[QueuedTest, ...]
+    waiting: tuple[QueuedTest, ...]
+    remaining: float
+    holders: tuple[Holder, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +133,11 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class RunTest:
-    """One test of a run, as planned and as it went."""
+    """One test of a run, as planned and as it went.
+
+    A claim holds until ``lease_until``; ``started_at`` is when its test was first known to run; ``copied_to`` names
+    another worker that runs it too, since the first one is late.
+    """
 
     run: int
     nid: str
@@ -122,6 +154,10 @@ class RunTest:
     seconds: float | None = None
     text: str = ""
     done_at: float | None = None
+    crashes: int = 0
+    lease_until: float | None = None
+    started_at: float | None = None
+    copied_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

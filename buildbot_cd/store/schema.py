@@ -171,6 +171,10 @@ run_test = sa.Table(
     _time("seconds", nullable=True),
     _text("text"),
     _time("done_at", nullable=True),
+    sa.Column("crashes", _Big, nullable=False, server_default="0"),
+    _time("lease_until", nullable=True),
+    _time("started_at", nullable=True),
+    _maybe("copied_to"),
     sa.UniqueConstraint("run", "nid"),
     sa.Index(None, "run", "state", "unmet", "rank", "position"),
 )
@@ -194,6 +198,17 @@ duration = sa.Table(
     _time("mean"),
     _time("variance"),
 )
+
+worker_speed = sa.Table(
+    "cd_worker_speed",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("worker", sa.Text, primary_key=True),
+    _time("mean"),
+    _number("n"),
+    _time("overhead", nullable=True),
+)
+"""``mean`` of ln(speed) over ``n`` tests, and the seconds that a chunk costs beside its tests."""
 
 rollout = sa.Table(
     "cd_rollout",

@@ -21,10 +21,9 @@ from buildbot_cd.store.schema import metadata
 from buildbot_cd.store.wanted import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from buildbot_cd.store import Tx
-    from buildbot_cd.store.rows import ReadyTest
 
 GATES = st.sampled_from(["shop", "blog\x00"])
 IDS = st.one_of(st.integers(1, 6), st.sampled_from([0, -1, 2**70]))
@@ -268,26 +267,38 @@ class RunAgreement(Agreement):
     def run_planned_badly(self, ident: int, test: list[PlannedTest]) -> None:
         self.same(lambda tx: tx.runs.plan(ident, [*test, test[0]], {}, None, 5.0))
 
-    @rule(ident=RUNS, worker=WORKERS, at=TIMES, most=st.integers(0, 3), avoided=st.booleans(), strange=st.booleans())
-    def run_claimed(self, ident: int, worker: str, at: float, most: int, avoided: bool, strange: bool) -> None:
+    @rule(ident=RUNS, worker=WORKERS, at=TIMES, most=st.integers(0, 3), along=st.integers(0, 2))
+    def run_claimed(self, ident: int, worker: str, at: float, most: int, along: int) -> None:
         def claim(tx: Tx) -> object:
-            seen: list[object] = []
-
-            def choose(ready: Sequence[ReadyTest], remaining: float, workers: int) -> list[str]:
-                seen.append((list(ready), remaining, workers))
-                return [test.nid for test in ready[:most]] + ["strange"] * (strange and most == 0)
-
-            return tx.runs.claim(ident, worker, at, choose, allow_avoided=avoided), seen
+            seen = tx.runs.look(ident, 4)
+            nids = [test.nid for test in (*seen.ready[:most], *seen.waiting[:along])]
+            return seen, tx.runs.take(ident, worker, nids, at, at + 3)
 
         self.same(claim)
+
+    @rule(ident=RUNS, worker=WORKERS, nids=st.lists(st.one_of(NIDS, TEXTS), max_size=3), at=TIMES)
+    def run_claimed_blindly(self, ident: int, worker: str, nids: list[str], at: float) -> None:
+        self.same(lambda tx: tx.runs.take(ident, worker, nids, at, at + 3))
+
+    @rule(ident=RUNS, worker=WORKERS, nid=NIDS, until=TIMES)
+    def run_copied(self, ident: int, worker: str, nid: str, until: float) -> None:
+        self.same(lambda tx: (tx.runs.copy(ident, worker, nid, until), tx.runs.held(ident)))
+
+    @rule(ident=RUNS, worker=WORKERS, at=TIMES, until=TIMES, running=st.none() | NIDS)
+    def run_extended(self, ident: int, worker: str, at: float, until: float, running: str | None) -> None:
+        self.same(lambda tx: tx.runs.extend(ident, worker, at, until, running))
+
+    @rule(ident=RUNS, at=TIMES)
+    def run_expired(self, ident: int, at: float) -> None:
+        self.same(lambda tx: tx.runs.expire(ident, at))
 
     @rule(ident=RUNS, worker=WORKERS, results=RESULTS, at=TIMES)
     def run_reported(self, ident: int, worker: str, results: list[TestResult], at: float) -> None:
         self.same(lambda tx: tx.runs.report(ident, worker, results, at))
 
-    @rule(ident=RUNS, worker=WORKERS)
-    def run_released(self, ident: int, worker: str) -> None:
-        self.same(lambda tx: tx.runs.release(ident, worker))
+    @rule(ident=RUNS, worker=WORKERS, suspect=st.none() | NIDS)
+    def run_released(self, ident: int, worker: str, suspect: str | None) -> None:
+        self.same(lambda tx: tx.runs.release(ident, worker, suspect))
 
     @rule(ident=RUNS, at=TIMES, error=TEXTS)
     def run_finished(self, ident: int, at: float, error: str) -> None:
@@ -307,6 +318,17 @@ class RolloutAgreement(Agreement):
     @rule(gate=GATES, estimates=st.dictionaries(TEXTS, st.tuples(TIMES, TIMES, TIMES), max_size=3))
     def durations_put(self, gate: str, estimates: dict[str, tuple[float, float, float]]) -> None:
         self.same(lambda tx: (tx.durations.put(gate, estimates), tx.durations.get(gate)))
+
+    @rule(gate=GATES, nids=st.lists(TEXTS, max_size=2))
+    def durations_read(self, gate: str, nids: list[str]) -> None:
+        self.same(lambda tx: tx.durations.get(gate, nids))
+
+    @rule(
+        gate=GATES,
+        speeds=st.dictionaries(TEXTS, st.tuples(TIMES, st.integers(0, 9), st.none() | TIMES), max_size=3),
+    )
+    def speeds_put(self, gate: str, speeds: dict[str, tuple[float, int, float | None]]) -> None:
+        self.same(lambda tx: (tx.durations.put_speeds(gate, speeds), tx.durations.speeds(gate)))
 
     @rule(key=KEYS, gate=GATES, landing=st.none() | st.integers(1, 3), plan=JSON, text=TEXTS)
     def rollout_created(self, key: str, gate: str, landing: int | None, plan: dict[str, Any], text: str) -> None:

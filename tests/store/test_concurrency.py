@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from buildbot_cd.store import Tx
-    from buildbot_cd.store.rows import ReadyTest
 
 
 def all_at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
@@ -83,12 +82,13 @@ def test_every_test_is_claimed_once(engine: sa.Engine) -> None:
     planned = [PlannedTest(f"t{number}", rank=number % 7) for number in range(60)]
     store.transact_now(lambda tx: tx.runs.plan(run.id, planned, {}, None, 0.0))
 
-    def three(ready: Sequence[ReadyTest], _remaining: float, _workers: int) -> list[str]:
-        return [test.nid for test in ready[:3]]
+    def three(tx: Tx, name: str) -> tuple[PlannedTest, ...]:
+        ready = tx.runs.look(run.id, 10).ready
+        return tx.runs.take(run.id, name, [test.nid for test in ready[:3]], 1.0, 9.0)
 
     def work(name: str) -> list[str]:
         mine: list[str] = []
-        while taken := store.transact_now(lambda tx: tx.runs.claim(run.id, name, 1.0, three)):
+        while taken := store.transact_now(lambda tx: three(tx, name)):
             mine += [test.nid for test in taken]
             results = [TestResult(test.nid, "passed", 0.1) for test in taken]
             store.transact_now(lambda tx: tx.runs.report(run.id, name, results, 2.0))  # noqa: B023 - runs at once

@@ -51,12 +51,12 @@ class _Shares:
         self._units = _units(offer.ready)
         self._chains = _Chains(offer.waiting)
         self._left = offer.remaining
-        self._speed = sum(one.speed for one in (*askers, *offer.others))
+        speeds = [*(one.speed for one in askers), *(one.speed for one in offer.others)]
+        self._speed = sum(speeds)
         self._busy = [[one.free_in, one.speed] for one in offer.others]
         held = sum(one.left for one in offer.others if one.left < float("inf"))
-        fastest = max(one.speed for one in (*askers, *offer.others))
         longest = max((unit.rank for unit in self._units), default=0.0)
-        self._horizon = max((offer.remaining + held) / self._speed, longest / fastest)
+        self._horizon = max((offer.remaining + held) / self._speed, longest / max(speeds))
 
     def of(self, asker: Asker, behind: int) -> tuple[str, ...]:
         """The asker's chunk; ``behind`` is how many more ask at this moment."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Test runs, their queues, and durations in memory."""
+"""Test runs and their results in memory."""
 # ruff: noqa: D102 - the interface tells what each method means
 
 from __future__ import annotations
@@ -8,36 +8,28 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.store.interface_work import OFFERED
+from buildbot_cd.store.memory.claims import MemoryClaims
 from buildbot_cd.store.rows import (
     BLOCKED,
     HARMLESS,
     Counts,
-    PlannedTest,
-    ReadyTest,
     Run,
     RunState,
     RunTest,
-    TestResult,
     WorkState,
 )
-from buildbot_cd.store.sql.run_queue import blocked_by, check_choice, stored_tests
+from buildbot_cd.store.sql.run_queue import blocked_by, stored_tests
 from buildbot_cd.store.sql.runs import new_run
-from buildbot_cd.store.sql.statements import missing
-from buildbot_cd.store.text import as_key, as_stored, clean
+from buildbot_cd.store.text import as_stored, clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from buildbot_cd.store.interface_work import Choose
-    from buildbot_cd.store.memory.tables import Tables
+    from buildbot_cd.store.rows import PlannedTest, TestResult
 
 
-class MemoryRuns:
+class MemoryRuns(MemoryClaims):
     """See `interface_work.Runs`."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
 
     def create(self, key: str, gate: str, landing: int | None, kind: str, revision: str, at: float) -> Run:
         known = self.by_key(key)
@@ -79,37 +71,11 @@ class MemoryRuns:
                     test.requires,
                     test.group,
                     test.avoid_worker,
+                    crashes=test.crashes,
                 )
             )
         self._tables.runs[ident] = planned
         return True
-
-    def claim(
-        self, ident: int, worker: str, at: float, choose: Choose, *, allow_avoided: bool = False
-    ) -> tuple[PlannedTest, ...]:
-        if self._existing(ident).state is not RunState.RUNNING:
-            return ()
-        name = clean(worker)
-        ready = [one for one in self._ready(ident) if allow_avoided or one.avoid_worker != name][:OFFERED]
-        if not ready:
-            return ()
-        tests = self.tests(ident)
-        remaining = sum(test.estimate for test in tests if test.state is WorkState.WAITING)
-        active = {test.worker for test in tests if test.state is WorkState.CLAIMED} | {name}
-        offered = [ReadyTest(one.nid, one.position, one.estimate, one.rank, one.group) for one in ready]
-        chosen = check_choice(choose(offered, remaining, len(active)), offered)
-        taken = [self._tables.run_tests[ident, nid] for nid in chosen]
-        for test in taken:
-            self._put(replace(test, state=WorkState.CLAIMED, worker=name, claimed_at=at))
-        return tuple(
-            PlannedTest(one.nid, one.estimate, one.rank, one.requires, one.group, one.avoid_worker) for one in taken
-        )
-
-    def release(self, ident: int, worker: str) -> int:
-        held = [test for test in self.tests(ident) if test.state is WorkState.CLAIMED and test.worker == clean(worker)]
-        for test in held:
-            self._put(replace(test, state=WorkState.WAITING, worker=None, claimed_at=None))
-        return len(held)
 
     def report(self, ident: int, worker: str, results: Sequence[TestResult], at: float) -> tuple[str, ...]:
         if self._existing(ident).state is not RunState.RUNNING:
@@ -153,21 +119,6 @@ class MemoryRuns:
         self._tables.runs[ident] = replace(run, state=RunState.DONE, ended_at=at, error=clean(error))
         return True
 
-    def _existing(self, ident: int) -> Run:
-        found = self._tables.runs.get(ident)
-        if found is None:
-            raise missing("test run", ident)
-        return found
-
-    def _put(self, test: RunTest) -> None:
-        self._tables.run_tests[test.run, test.nid] = test
-
-    def _ready(self, ident: int) -> list[RunTest]:
-        tests = self.tests(ident)
-        pending = {test.nid for test in tests if test.state is not WorkState.DONE or test.outcome not in HARMLESS}
-        ready = [test for test in tests if test.state is WorkState.WAITING and not pending.intersection(test.requires)]
-        return sorted(ready, key=lambda test: (-test.rank, test.position))
-
     def _end(self, test: RunTest, outcome: str, seconds: float, text: str, at: float) -> None:
         self._put(replace(test, state=WorkState.DONE, outcome=outcome, seconds=seconds, text=text, done_at=at))
 
@@ -179,17 +130,3 @@ class MemoryRuns:
             for test in followers:
                 self._end(test, BLOCKED, 0.0, blocked_by(failed), at)
             front = {test.nid for test in followers}
-
-
-class MemoryDurations:
-    """See `interface_work.Durations`."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
-
-    def get(self, gate: str) -> dict[str, tuple[float, float, float]]:
-        return {nid: estimate for (name, nid), estimate in self._tables.durations.items() if name == clean(gate)}
-
-    def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
-        name = as_key(gate, "gate")
-        self._tables.durations.update({(name, as_key(nid, "test")): one for nid, one in estimates.items()})

@@ -7,10 +7,11 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from buildbot_cd.core.landing.values import Snapshot
+from buildbot_cd.store.memory.durations import MemoryDurations
 from buildbot_cd.store.memory.gate import MemoryGates, MemoryLandings, MemorySlots
 from buildbot_cd.store.memory.outbox import MemoryOutbox
 from buildbot_cd.store.memory.rollouts import MemoryRollouts, MemoryVerdicts
-from buildbot_cd.store.memory.runs import MemoryDurations, MemoryRuns
+from buildbot_cd.store.memory.runs import MemoryRuns
 from buildbot_cd.store.memory.tables import Tables
 from buildbot_cd.store.sql.statements import missing
 

@@ -23,6 +23,7 @@ class Tables:
     runs: dict[int, Run] = field(default_factory=dict)
     run_tests: dict[tuple[int, str], RunTest] = field(default_factory=dict)
     durations: dict[tuple[str, str], tuple[float, float, float]] = field(default_factory=dict)
+    speeds: dict[tuple[str, str], tuple[float, int, float | None]] = field(default_factory=dict)
     rollouts: dict[int, Rollout] = field(default_factory=dict)
     hosts: dict[tuple[int, str], HostRow] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Durations of tests in SQL."""
+"""Durations of tests and speeds of workers in SQL."""
 # ruff: noqa: D102 - the interface tells what each method means
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from buildbot_cd.store.schema import duration as table
+from buildbot_cd.store.schema import worker_speed
 from buildbot_cd.store.sql.statements import many, upsert
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+_PART = 500
+"""Names that go into one statement: SQLite takes a limited number of parameters."""
 
 
 class SqlDurations:
@@ -22,9 +26,16 @@ class SqlDurations:
     def __init__(self, conn: sa.Connection) -> None:
         self._conn = conn
 
-    def get(self, gate: str) -> dict[str, tuple[float, float, float]]:
-        rows = many(self._conn, sa.select(table).where(table.c.gate == clean(gate)))
-        return {row["nid"]: (row["n"], row["mean"], row["variance"]) for row in rows}
+    def get(self, gate: str, nids: Collection[str] | None = None) -> dict[str, tuple[float, float, float]]:
+        query = sa.select(table.c.nid, table.c.n, table.c.mean, table.c.variance).where(table.c.gate == clean(gate))
+        if nids is None:
+            return {nid: (n, mean, variance) for nid, n, mean, variance in self._conn.execute(query)}
+        names = sorted({clean(nid) for nid in nids})
+        found: dict[str, tuple[float, float, float]] = {}
+        for at in range(0, len(names), _PART):
+            part = query.where(table.c.nid.in_(names[at : at + _PART]))
+            found |= {nid: (n, mean, variance) for nid, n, mean, variance in self._conn.execute(part)}
+        return found
 
     def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
         name = as_key(gate, "gate")
@@ -35,3 +46,16 @@ class SqlDurations:
             for nid, (n, mean, variance) in values.items()
         ]
         upsert(self._conn, table, rows)
+
+    def speeds(self, gate: str) -> dict[str, tuple[float, int, float | None]]:
+        rows = many(self._conn, sa.select(worker_speed).where(worker_speed.c.gate == clean(gate)))
+        return {row["worker"]: (row["mean"], row["n"], row["overhead"]) for row in rows}
+
+    def put_speeds(self, gate: str, speeds: Mapping[str, tuple[float, int, float | None]]) -> None:
+        name = as_key(gate, "gate")
+        values = {as_key(worker, "worker"): speed for worker, speed in speeds.items()}
+        rows = [
+            {"gate": name, "worker": worker, "mean": mean, "n": n, "overhead": overhead}
+            for worker, (mean, n, overhead) in values.items()
+        ]
+        upsert(self._conn, worker_speed, rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Test runs in SQL: the run itself. Its queue is in `run_queue`."""
+"""Test runs in SQL: the run itself. Its queue is in `run_queue`, who holds what in `run_claims`."""
 # ruff: noqa: D102 - the interface tells what each method means
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.store.rows import HARMLESS, Counts, Run, RunState, RunTest, WorkState
+from buildbot_cd.store.rows import HARMLESS, Counts, Look, Run, RunState, RunTest, WorkState
 from buildbot_cd.store.schema import run as table
 from buildbot_cd.store.schema import run_test
+from buildbot_cd.store.sql.run_claims import RunClaims
 from buildbot_cd.store.sql.run_queue import RunQueue
 from buildbot_cd.store.sql.statements import many, missing, next_id, one
-from buildbot_cd.store.text import as_key, clean, fits, from_json, to_json
+from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from buildbot_cd.store.interface_work import Choose
     from buildbot_cd.store.rows import PlannedTest, TestResult
 
 
@@ -28,6 +28,7 @@ class SqlRuns:
     def __init__(self, conn: sa.Connection) -> None:
         self._conn = conn
         self._queue = RunQueue(conn)
+        self._claims = RunClaims(conn)
 
     def create(self, key: str, gate: str, landing: int | None, kind: str, revision: str, at: float) -> Run:
         known = self.by_key(key)
@@ -82,16 +83,39 @@ class SqlRuns:
         self._queue.fill(ident, tests)
         return True
 
-    def claim(
-        self, ident: int, worker: str, at: float, choose: Choose, *, allow_avoided: bool = False
+    def look(self, ident: int, most: int) -> Look:
+        if self._existing(ident).state is not RunState.RUNNING:
+            return Look((), (), 0.0, ())
+        return self._claims.look(ident, most)
+
+    def take(
+        self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
     ) -> tuple[PlannedTest, ...]:
         if self._existing(ident).state is not RunState.RUNNING:
             return ()
-        return self._queue.claim(ident, clean(worker), at, choose, allow_avoided=allow_avoided)
+        return self._claims.take(ident, clean(worker), nids, at, lease_until)
 
-    def release(self, ident: int, worker: str) -> int:
+    def held(self, ident: int) -> tuple[RunTest, ...]:
         self._existing(ident)
-        return self._queue.release(ident, clean(worker))
+        claimed = (run_test.c.run == ident) & (run_test.c.state == WorkState.CLAIMED.value)
+        query = sa.select(run_test).where(claimed).order_by(run_test.c.position)
+        return tuple(_run_test(row) for row in many(self._conn, query))
+
+    def copy(self, ident: int, worker: str, nid: str, lease_until: float) -> PlannedTest | None:
+        self._existing(ident)
+        return self._claims.copy(ident, clean(worker), clean(nid), lease_until)
+
+    def extend(self, ident: int, worker: str, at: float, until: float, running: str | None = None) -> int:
+        self._existing(ident)
+        return self._claims.extend(ident, clean(worker), at, until, clean_or_none(running))
+
+    def expire(self, ident: int, at: float) -> tuple[str, ...]:
+        self._existing(ident)
+        return self._claims.expire(ident, at)
+
+    def release(self, ident: int, worker: str, suspect: str | None = None) -> int:
+        self._existing(ident)
+        return self._claims.release(ident, clean(worker), clean_or_none(suspect))
 
     def report(self, ident: int, worker: str, results: Sequence[TestResult], at: float) -> tuple[str, ...]:
         if self._existing(ident).state is not RunState.RUNNING:

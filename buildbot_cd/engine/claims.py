@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Claims of a run's tests: all that ask at a moment are answered by one transaction, the fastest worker first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from buildbot_cd.core.dispatch import Asker, Offer, Other, Pace, Ready, Speed, Waiting, assign, relative
+from buildbot_cd.core.dispatch.leases import CRASHES, Held, lease, to_copy
+from buildbot_cd.store.rows import PlannedTest, TestResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from buildbot_cd.store.interface import Tx
+    from buildbot_cd.store.rows import Look, QueuedTest
+
+OFFERED = 1000
+"""A claim is shown so many tests, and for each that asks as many more as one hundredth: enough for their chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A worker that asks for tests of a run; ``alone`` if no other shard shares the run."""
+
+    worker: str
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a claim gave: by worker its tests. ``doomed`` tests were ended, since runners died in them."""
+
+    shares: Mapping[str, tuple[PlannedTest, ...]] = field(default_factory=dict)
+    doomed: tuple[str, ...] = ()
+
+
+def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, pace: Pace, now: float) -> Given:
+    """Answer everybody that asks; ``pool`` is how many workers share the run at most.
+
+    Claims that nobody keeps alive are given up before. A test in which two runners died is ended as an error.
+    """
+    tx.runs.expire(run, now)
+    doomed = _doom(tx, run, now)
+    found = _look(tx, run, len(asks))
+    gate = _gate(tx, run)
+    known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
+    alone = any(ask.alone for ask in asks)
+    offer, askers = _offer(found, asks, known, 1 if alone else pool)
+    shares: dict[str, tuple[PlannedTest, ...]] = {}
+    for worker, nids in assign(askers, offer, pace).items() if offer.ready else ():
+        if nids:
+            estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)}
+            until = now + lease(sum(estimate[nid] for nid in nids))
+            shares[worker] = tx.runs.take(run, worker, nids, now, until)
+    if not found.ready and not found.waiting and found.holders:
+        shares |= _copies(tx, run, asks, now)
+    return Given(shares, doomed)
+
+
+def _gate(tx: Tx, run: int) -> str:
+    found = tx.runs.get(run)
+    return "" if found is None else found.gate
+
+
+def _look(tx: Tx, run: int, askers: int) -> Look:
+    return tx.runs.look(run, OFFERED + OFFERED * askers // 10)
+
+
+def _doom(tx: Tx, run: int, now: float) -> tuple[str, ...]:
+    """End the tests that may run next and in which runners died too often."""
+    ready = tx.runs.look(run, 50).ready
+    doomed = [one for one in ready if one.crashes >= CRASHES]
+    results = [TestResult(one.nid, "error", 0.0, _died(one)) for one in doomed]
+    return tx.runs.report(run, "", results, now) if results else ()
+
+
+def _died(test: QueuedTest) -> str:
+    return f"the runner died in this test {test.crashes} times, the last time with nothing else in its process"
+
+
+def _offer(found: Look, asks: Sequence[Ask], known: Mapping[str, Speed], pool: int) -> tuple[Offer, list[Asker]]:
+    names = {ask.worker for ask in asks}
+    holders = {one.worker: one.seconds for one in found.holders if one.worker not in names}
+    speed = relative(known, [*names, *holders])
+    lenient = {ask.worker for ask in asks if ask.alone}
+    ready = [_ready(one, lenient) for one in found.ready]
+    waiting = [Waiting(_ready(one, lenient), one.requires, one.unmet) for one in found.waiting]
+    others = [Other(speed[name], left) for name, left in holders.items()]
+    others += [Other()] * max(pool - len(names) - len(holders), 0)
+    return Offer(ready, found.remaining, others, waiting), [Asker(name, speed[name]) for name in sorted(names)]
+
+
+def _ready(test: QueuedTest, lenient: set[str]) -> Ready:
+    avoid = None if test.avoid_worker in lenient else test.avoid_worker
+    return Ready(test.nid, test.estimate, test.rank, test.group, avoid, test.crashes > 0)
+
+
+def _copies(tx: Tx, run: int, asks: Sequence[Ask], now: float) -> dict[str, tuple[PlannedTest, ...]]:
+    """For whoever has nothing to do: a test of a worker that is late."""
+    copies: dict[str, tuple[PlannedTest, ...]] = {}
+    for ask in asks:
+        held = [
+            Held(
+                one.nid,
+                one.worker or "",
+                one.estimate,
+                None if one.started_at is None else now - one.started_at,
+                one.group,
+                one.copied_to is not None,
+            )
+            for one in tx.runs.held(run)
+        ]
+        nid = to_copy(ask.worker, held)
+        copied = None if nid is None else tx.runs.copy(run, ask.worker, nid, now + lease(0.0))
+        if copied is not None:
+            copies[ask.worker] = (copied,)
+    return copies

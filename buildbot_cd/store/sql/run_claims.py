@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Who holds which tests of a run, in SQL: claims, their leases, and copies of late ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from buildbot_cd.errors import StoreError
+from buildbot_cd.store.rows import Holder, Look, PlannedTest, QueuedTest, WorkState
+from buildbot_cd.store.schema import run_need
+from buildbot_cd.store.schema import run_test as table
+from buildbot_cd.store.sql.statements import many
+from buildbot_cd.store.text import clean, from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_WAITING = table.c.state == WorkState.WAITING.value
+_CLAIMED = table.c.state == WorkState.CLAIMED.value
+_SHOWN = [table.c[one] for one in ("nid", "position", "estimate", "rank", "group", "avoid_worker", "crashes", "unmet")]
+_FREE = {
+    "state": WorkState.WAITING.value,
+    "worker": None,
+    "claimed_at": None,
+    "lease_until": None,
+    "started_at": None,
+}
+
+
+class RunClaims:
+    """The claims of runs; the caller has made sure that the run exists and is RUNNING where that matters."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+
+    def look(self, run: int, most: int) -> Look:
+        """See `interface_work.Runs.look`."""
+        best = (table.c.rank.desc(), table.c.position)
+        open_ = (table.c.run == run) & _WAITING
+        ready = sa.select(*_SHOWN).where(open_ & (table.c.unmet == 0)).order_by(*best).limit(most)
+        waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*best).limit(most)
+        total = sa.select(sa.func.sum(table.c.estimate)).where(open_)
+        return Look(
+            tuple(QueuedTest(**row) for row in many(self._conn, ready)),
+            tuple(
+                QueuedTest(**{**row, "requires": tuple(from_json(row["requires"]))}) for row in many(self._conn, waits)
+            ),
+            float(self._conn.execute(total).scalar() or 0.0),
+            self._holders(run),
+        )
+
+    def _holders(self, run: int) -> tuple[Holder, ...]:
+        c = table.c
+        query = (
+            sa.select(c.worker, sa.func.count(), sa.func.sum(c.estimate), sa.func.min(c.claimed_at))
+            .where((c.run == run) & _CLAIMED)
+            .group_by(c.worker)
+            .order_by(c.worker)
+        )
+        return tuple(sorted((Holder(*row) for row in self._conn.execute(query)), key=lambda one: one.worker))
+
+    def take(self, run: int, worker: str, nids: Sequence[str], at: float, until: float) -> tuple[PlannedTest, ...]:
+        """See `interface_work.Runs.take`."""
+        names = list(dict.fromkeys(clean(nid) for nid in nids))
+        rows = {row["nid"]: row for row in self._rows(run, names)}
+        self._check(run, worker, names, rows)
+        places = [rows[nid]["position"] for nid in names]
+        claimed = {"state": WorkState.CLAIMED.value, "worker": worker, "claimed_at": at, "lease_until": until}
+        for part in _parts(places):
+            where = (table.c.run == run) & table.c.position.in_(part) & _WAITING
+            if self._conn.execute(sa.update(table).where(where).values(**claimed)).rowcount != len(part):
+                raise StoreError(f"tests of run {run} were taken twice: the database does not keep writers apart")
+        return tuple(planned(rows[nid]) for nid in names)
+
+    def _rows(self, run: int, names: list[str]) -> list[dict[str, Any]]:
+        columns = [*_SHOWN, table.c.requires, table.c.state]
+        found: list[dict[str, Any]] = []
+        for part in _parts(names):
+            found += many(self._conn, sa.select(*columns).where((table.c.run == run) & table.c.nid.in_(part)))
+        return found
+
+    def _check(self, run: int, worker: str, names: list[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
+        for nid in names:
+            if nid not in rows or rows[nid]["state"] != WorkState.WAITING.value:
+                raise cannot_take(nid)
+        waiting = {rows[nid]["position"]: nid for nid in names if rows[nid]["unmet"]}
+        if not waiting:
+            return
+        mine = {row["position"] for row in rows.values()}
+        need = sa.join(run_need, table, (table.c.run == run_need.c.run) & (table.c.position == run_need.c.need))
+        for part in _parts(list(waiting)):
+            query = (
+                sa.select(run_need.c.position, run_need.c.need, table.c.worker)
+                .select_from(need)
+                .where((run_need.c.run == run) & run_need.c.position.in_(part))
+            )
+            held = sa.or_(_CLAIMED & (table.c.worker == worker), _WAITING)
+            met: dict[int, int] = dict.fromkeys(part, 0)
+            for place, needed, holder in self._conn.execute(query.where(held)):
+                met[place] += holder == worker or needed in mine
+            for place, count in met.items():
+                if count < rows[waiting[place]]["unmet"]:
+                    raise cannot_take(waiting[place])
+
+    def copy(self, run: int, worker: str, nid: str, until: float) -> PlannedTest | None:
+        """See `interface_work.Runs.copy`."""
+        which = (table.c.run == run) & (table.c.nid == nid) & _CLAIMED
+        free = table.c.copied_to.is_(None) & (table.c.worker != worker)
+        values = {"copied_to": worker, "lease_until": sa.func.coalesce(_later(until), until)}
+        if not self._conn.execute(sa.update(table).where(which & free).values(**values)).rowcount:
+            return None
+        (row,) = self._rows(run, [nid])
+        return planned(row)
+
+    def extend(self, run: int, worker: str, at: float, until: float, running: str | None) -> int:
+        """See `interface_work.Runs.extend`."""
+        mine = (table.c.run == run) & _CLAIMED & ((table.c.worker == worker) | (table.c.copied_to == worker))
+        changed = self._conn.execute(sa.update(table).where(mine).values(lease_until=_later(until))).rowcount
+        if running is not None:
+            first = mine & (table.c.nid == running) & table.c.started_at.is_(None) & (table.c.worker == worker)
+            self._conn.execute(sa.update(table).where(first).values(started_at=at))
+        return changed
+
+    def expire(self, run: int, at: float) -> tuple[str, ...]:
+        """See `interface_work.Runs.expire`."""
+        over = (table.c.run == run) & _CLAIMED & (table.c.lease_until < at)
+        workers = sorted(self._conn.execute(sa.select(table.c.worker).where(over).distinct()).scalars())
+        if workers:
+            started = over & table.c.started_at.is_not(None)
+            self._conn.execute(sa.update(table).where(started).values(crashes=table.c.crashes + 1))
+            # Who ran a copy would have extended the lease: it is gone too.
+            self._conn.execute(sa.update(table).where(over).values(copied_to=None, **_FREE))
+        return tuple(workers)
+
+    def release(self, run: int, worker: str, suspect: str | None) -> int:
+        """See `interface_work.Runs.release`."""
+        ran_copies = (table.c.run == run) & (table.c.copied_to == worker) & _CLAIMED
+        self._conn.execute(sa.update(table).where(ran_copies).values(copied_to=None))
+        mine = (table.c.run == run) & (table.c.worker == worker) & _CLAIMED
+        if suspect is not None:
+            values = {"crashes": table.c.crashes + 1}
+            self._conn.execute(sa.update(table).where(mine & (table.c.nid == suspect)).values(**values))
+        return self._give_up(mine)
+
+    def _give_up(self, which: sa.ColumnElement[bool]) -> int:
+        copied = which & table.c.copied_to.is_not(None)
+        handed = {"worker": table.c.copied_to, "copied_to": None, "started_at": None}
+        plain = self._conn.execute(sa.update(table).where(which & table.c.copied_to.is_(None)).values(**_FREE)).rowcount
+        return plain + self._conn.execute(sa.update(table).where(copied).values(**handed)).rowcount
+
+
+def _later(until: float) -> sa.Case[Any]:
+    """The later one of the lease that there is and this."""
+    return sa.case((table.c.lease_until > until, table.c.lease_until), else_=until)
+
+
+def _parts(values: Sequence[Any], size: int = 500) -> list[list[Any]]:
+    """Lists that fit into one statement: SQLite takes a limited number of parameters."""
+    return [list(values[at : at + size]) for at in range(0, len(values), size)]
+
+
+def cannot_take(nid: str) -> StoreError:
+    """The error for a claim that the queue does not allow."""
+    return StoreError(f"test {nid!r} cannot be taken: it is not there, taken, done, or waits for a test elsewhere")
+
+
+def planned(row: Mapping[str, Any]) -> PlannedTest:
+    """A claimed test."""
+    requires = tuple(from_json(row["requires"]))
+    return PlannedTest(
+        row["nid"], row["estimate"], row["rank"], requires, row["group"], row["avoid_worker"], row["crashes"]
+    )

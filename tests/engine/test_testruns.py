@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twisted.internet import defer
+
+from buildbot_cd.config import parse_repository
+from buildbot_cd.core.selection import Change, Test
+from buildbot_cd.engine.testruns import TestRuns
+from buildbot_cd.errors import StoreError
+from buildbot_cd.store import MemoryStore
+from buildbot_cd.store.rows import PlannedTest, TestResult
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+class Yard:
+    """Test runs over a memory store, with a clock that the test turns."""
+
+    def __init__(self, workers: int = 2) -> None:
+        self.time = 1000.0
+        self.store = MemoryStore()
+        self.runs = TestRuns(self.store, "trunk", lambda: workers, lambda: self.time, lambda _run: None)
+
+    def now(self, work: Awaitable[Any]) -> Any:
+        """What the work gives, which must not have to wait for anything."""
+        done: list[Any] = []
+        deferred = defer.ensureDeferred(work)  # type: ignore[arg-type]
+        deferred.addBoth(done.append)
+        assert done, "the work waits"
+        if hasattr(done[0], "raiseException"):
+            done[0].raiseException()
+        return done[0]
+
+    def planned(self, *tests: PlannedTest) -> int:
+        """A run with exactly these tests."""
+        run = self.now(self.runs.create(f"r{self.time}", "gate", "abc"))
+        self.store.transact_now(lambda tx: tx.runs.plan(run.id, tests, {}, None, self.time))
+        return int(run.id)
+
+    def claim(self, run: int, worker: str, *, alone: bool = False) -> list[str]:
+        """What the worker gets."""
+        return [one.nid for one in self.now(self.runs.claim(run, worker, alone=alone))]
+
+    def report(self, run: int, worker: str, outcome: str, *nids: str, seconds: float = 1.0) -> None:
+        """Results."""
+        self.now(self.runs.report(run, worker, [TestResult(nid, outcome, seconds) for nid in nids]))
+
+
+def test_a_run_goes_from_plan_to_end() -> None:
+    """Selected tests are queued longest first, claimed by two workers, and learnt from."""
+    yard = Yard()
+    tests = [Test(f"pytest:t/a.py::t{n}", "t/a.py", frozenset({"x"})) for n in range(6)]
+    change = Change(("src/a",), ("s\n\nTags: x",))
+    run = yard.now(yard.runs.create("k", "gate", "abc")).id
+    yard.now(yard.runs.plan(run, tests, parse_repository(""), change, 1.0))
+    seen: list[str] = []
+    while chunk := yard.claim(run, "w1") or yard.claim(run, "w2"):
+        seen += chunk
+        yard.report(run, "w1", "passed", *chunk, seconds=2.0)
+    assert sorted(seen) == [one.nid for one in tests]
+    assert yard.now(yard.runs.counts(run)).done == 6
+    rows = yard.store.transact_now(lambda tx: tx.durations.get("trunk"))
+    assert set(rows) == {one.nid for one in tests}
+
+
+def test_a_chain_is_claimed_whole() -> None:
+    """A test that waits only for tests of the same chunk comes with them."""
+    yard = Yard()
+    run = yard.planned(
+        PlannedTest("a", 0.1, 0.3), PlannedTest("b", 0.1, 0.2, ("a",)), PlannedTest("c", 0.1, 0.1, ("b",))
+    )
+    assert yard.claim(run, "w1") == ["a", "b", "c"]
+
+
+def test_what_requires_a_failed_test_is_blocked_and_not_learnt() -> None:
+    """B, in the same chunk as the failed A, is blocked; a result that arrives for it all the same changes nothing."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 0.1, 0.3), PlannedTest("b", 0.1, 0.2, ("a",)))
+    yard.claim(run, "w1")
+    yard.report(run, "w1", "failed", "a")
+    yard.report(run, "w1", "passed", "b")
+    assert {one.nid: one.outcome for one in yard.now(yard.runs.tests(run))} == {"a": "failed", "b": "blocked"}
+    assert yard.store.transact_now(lambda tx: tx.durations.get("trunk")) == {}
+
+
+def test_all_that_ask_at_once_are_answered_together() -> None:
+    """While a claim is under way others ask: one transaction answers them, and the fastest gets the longest test."""
+    yard = Yard(workers=3)
+    waiting: list[defer.Deferred[None]] = []
+
+    async def pause(_seconds: float) -> None:
+        waiting.append(defer.Deferred())
+        await waiting[-1]
+
+    runs = TestRuns(yard.store, "trunk", lambda: 3, lambda: yard.time, lambda _run: None, pause)
+    yard.store.transact_now(lambda tx: tx.durations.put_speeds("trunk", {"fast": (0.5, 999, None)}))
+    run = yard.planned(PlannedTest("long", 100, 100), *(PlannedTest(f"t{n}", 1, 1) for n in range(50)))
+    found: dict[str, list[str]] = {}
+    for name in ("slow", "fast", "other"):
+        got = defer.ensureDeferred(runs.claim(run, name))
+        got.addCallback(lambda chunk, name=name: found.update({name: [one.nid for one in chunk]}))
+    assert found == {}
+    waiting[0].callback(None)
+    assert found["fast"] == ["long"]
+    assert found["slow"]
+    assert found["other"]
+    assert set(found["slow"]).isdisjoint(found["other"])
+
+
+def test_a_retry_is_not_claimed_where_the_test_failed() -> None:
+    """The avoided worker gets nothing while another one may come; in a run that it has for itself it does."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 1, 1, avoid_worker="w1"))
+    assert yard.claim(run, "w1") == []
+    assert yard.claim(run, "w1", alone=True) == ["a"]
+
+
+def test_claims_of_a_silent_worker_are_given_up() -> None:
+    """Without a sign of life a lease ends; the test that had begun then travels alone."""
+    yard = Yard()
+    run = yard.planned(*(PlannedTest(f"t{n}", 0.1, 1 - n / 10) for n in range(4)))
+    assert len(yard.claim(run, "w1")) == 4
+    assert yard.now(yard.runs.beat(run, "w1", "t1"))
+    yard.time += 5
+    assert yard.claim(run, "w2") == []
+    yard.time += 57
+    assert yard.claim(run, "w2") == ["t0", "t2", "t3"]
+    assert yard.claim(run, "w3") == ["t1"]
+    tests = {one.nid: one for one in yard.now(yard.runs.tests(run))}
+    assert tests["t1"].crashes == 1
+    assert not yard.now(yard.runs.beat(run, "w1", "t1"))
+
+
+def test_signs_of_life_keep_a_claim() -> None:
+    """A worker that beats keeps its tests however long they take."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 1, 1))
+    yard.claim(run, "w1")
+    for _ in range(20):
+        yard.time += 30
+        assert yard.now(yard.runs.beat(run, "w1", None))
+    assert yard.claim(run, "w2") == []
+
+
+def test_a_test_in_which_two_runners_died_has_failed() -> None:
+    """The suspect runs alone once; when its runner dies again it is an error, and everything else goes on."""
+    yard = Yard()
+    run = yard.planned(*(PlannedTest(f"t{n}", 0.1, 1 - n / 10) for n in range(3)))
+    assert yard.claim(run, "w1") == ["t0", "t1", "t2"]
+    yard.now(yard.runs.release(run, "w1", "t0"))
+    assert yard.claim(run, "w2") == ["t0"]
+    yard.now(yard.runs.release(run, "w2", "t0"))
+    assert yard.claim(run, "w2") == ["t1", "t2"]
+    assert {one.nid: one.outcome for one in yard.now(yard.runs.tests(run))}["t0"] == "error"
+
+
+def test_an_idle_worker_runs_what_a_late_one_holds() -> None:
+    """When nothing waits and a worker is late, an idle one runs its tests too; the first result counts."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 2, 2), PlannedTest("b", 0.1, 1))
+    yard.claim(run, "w1")
+    yard.claim(run, "w1")
+    yard.now(yard.runs.beat(run, "w1", "a"))
+    yard.time += 13
+    assert yard.claim(run, "w2") == []
+    yard.time += 2
+    assert yard.claim(run, "w2") == ["b"]
+    assert yard.claim(run, "w2") == ["a"]
+    assert yard.claim(run, "w3") == []
+    yard.report(run, "w2", "passed", "a", "b")
+    yard.report(run, "w1", "failed", "a")
+    assert yard.now(yard.runs.counts(run)).failed == 0
+
+
+def test_speeds_are_learnt_from_known_tests() -> None:
+    """A worker that takes twice the time of well-known tests is known as slow."""
+    yard = Yard()
+    row = (9.0, 7.6, 0.01)
+    yard.store.transact_now(lambda tx: tx.durations.put("trunk", {f"t{n}": row for n in range(100)}))
+    run = yard.planned(*(PlannedTest(f"t{n}", 2, 2) for n in range(100)))
+    yard.report(run, "w1", "passed", *(f"t{n}" for n in range(100)), seconds=4.0)
+    mean, n, _ = yard.store.transact_now(lambda tx: tx.durations.speeds("trunk"))["w1"]
+    assert n == 100
+    assert mean == pytest.approx(-0.69, abs=0.02)
+
+
+def test_a_claim_of_an_unknown_run_fails_for_who_asked() -> None:
+    """The error reaches the shard, and the next claim works."""
+    yard = Yard()
+    with pytest.raises(StoreError):
+        yard.claim(99, "w1")
+    assert yard.claim(yard.planned(PlannedTest("a")), "w1") == ["a"]
