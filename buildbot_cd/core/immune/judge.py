@@ -12,13 +12,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from scipy.special import logsumexp
-
 from buildbot_cd.core.immune.before_after import BeforeAfterProcess, SilentProcess
 from buildbot_cd.core.immune.counts import CountProcess
 from buildbot_cd.core.immune.guards import LevelGuard, ShareGuard, SilenceGuard
 from buildbot_cd.core.immune.levels import LevelProcess
+from buildbot_cd.core.immune.mixture import log_mix
 from buildbot_cd.core.immune.reasons import explain_regression, explain_standing
 from buildbot_cd.core.immune.silence import SILENCE_SHARE, SILENT_HOSTS, SilenceProcess
 from buildbot_cd.core.immune.values import MetricEvidence, MetricKind, MetricSpec, Verdict, VerdictKind
@@ -161,10 +159,7 @@ class Judge:
     def _combined(self, metrics: Iterable[MetricEvidence]) -> float:
         """Log of the weighted mean of the current e-values."""
         terms = [(m.counted, self._weights[m.name]) for m in metrics if m.name in self._weights]
-        if not terms:
-            return 0.0
-        values, weights = np.array(terms).T
-        return float(logsumexp(values, b=weights))
+        return log_mix([value for value, _ in terms], [weight for _, weight in terms]) if terms else 0.0
 
     def _culprits(self, metrics: Sequence[MetricEvidence]) -> tuple[str, ...]:
         scored = [(m.counted + math.log(self._weights[m.name]), m.name) for m in metrics if m.name in self._weights]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_ndtr, logsumexp, ndtri, stdtrit
+from scipy.special import log_ndtr, ndtri, stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,16 @@ SIGNIFICANCE = 0.01
 
 def log_mean_exp(values: Vector) -> float:
     """Log of the mean of exp(values)."""
-    return float(logsumexp(values)) - math.log(len(values))
+    largest = float(values.max())
+    return largest + math.log(float(np.exp(values - largest).sum()) / len(values))
 
 
 def log_mix(log_values: Sequence[float], weights: Sequence[float]) -> float:
     """Log of the weighted mean of exp(values); the weight that is missing to 1 stays on the value 1 (log 0)."""
-    rest = max(0.0, 1.0 - math.fsum(weights))
-    return float(logsumexp([*log_values, 0.0], b=[*weights, rest]))
+    largest = max(0.0, *log_values)
+    terms = [weight * math.exp(value - largest) for value, weight in zip(log_values, weights, strict=True)]
+    rest = max(0.0, 1.0 - math.fsum(weights)) * math.exp(-largest)
+    return largest + math.log(math.fsum([*terms, rest]))
 
 
 def binomial_log_ratios(
