@@ -2,9 +2,9 @@
 """``python -m bench fanout``: one release to 800 addresses with a real sshd, beside what others use for it.
 
 Everybody works on 50 hosts at a time and gets a packed tar of the release; ours compares, fences, verifies and records
-on the host, the peers do not. Ours is run three times for probe, switch and rollback, the peers once: a median against a
-single run, since theirs take minutes. ``probe`` of ours opens the connections which the later operations use; its own
-cost is shown. ansible-core is slower by so much that it gets 100 of the hosts; its row says so.
+on the host, the peers do not. Ours is run three times for probe, switch and rollback (the median is told), the peers
+once, since theirs take minutes. Ours opens the connections before, which the later operations use; ``open`` is what that
+costs. ansible-core is slower by so much that it gets 100 of the hosts; its row says so.
 """
 
 from __future__ import annotations

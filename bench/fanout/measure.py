@@ -61,6 +61,7 @@ class Ours:
         self.fence = 1
 
     def __call__(self, verb: str, **more: Any) -> Cost:
+        """Run one verb on all hosts."""
         hosts = [{"name": name, "address": self.yard.address(name)} for name in self.names]
         order = {
             "verb": verb, "transport": "ssh", "ssh": self.yard.ssh, "hosts": hosts, "fence": self.fence,
@@ -95,6 +96,7 @@ class Peer:
         self.control.mkdir(exist_ok=True)
 
     def __call__(self, do: str, release: str, tar: Path) -> Cost:
+        """Run one operation on all hosts."""
         order = {
             "do": do, "parallel": PARALLEL, "port": PORT, "release": release, "tar": str(tar),
             "key": self.yard.ssh["key_file"], "known_hosts": self.yard.ssh["known_hosts"],
