@@ -3,7 +3,7 @@
 
 Everybody works on 50 hosts at a time and gets a packed tar of the release; ours compares, fences, verifies and records
 on the host, the peers do not. Ours is run three times for probe, switch and rollback (the median is told), the peers
-once, since theirs take minutes. Ours opens the connections before, which the later operations use; ``open`` is what that
+once, since theirs take minutes. Ours opens the connections before, which the later operations use: ``open`` is what it
 costs. ansible-core is slower by so much that it gets 100 of the hosts; its row says so.
 """
 
