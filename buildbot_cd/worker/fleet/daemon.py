@@ -129,7 +129,7 @@ class Daemon:
         key = json.dumps(request.ssh, sort_keys=True)
         if key not in self._pools:
             self._pools[key] = Sessions(request.ssh)
-        return SshTransport(self._pools[key], request.timeouts, keep=True)
+        return SshTransport(self._pools[key], request.timeouts, request.copy, keep=True)
 
     async def watch(self, inode: int) -> None:
         """Return when it is time to end; ``inode`` is the socket's."""

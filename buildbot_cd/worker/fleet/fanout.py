@@ -29,7 +29,7 @@ def open_transport(request: Request) -> Transport:
     from buildbot_cd.worker.fleet.sessions import Sessions
     from buildbot_cd.worker.fleet.ssh import SshTransport
 
-    return SshTransport(Sessions(request.ssh), request.timeouts, keep=False)
+    return SshTransport(Sessions(request.ssh), request.timeouts, request.copy)
 
 
 async def fan_out(request: Request, out: Out, opened: Callable[[Request], Transport] = open_transport) -> int:

@@ -9,50 +9,74 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
+
+    Entry = tuple[str, str, str]
+    """Relative path; file, program (executable), link or folder; SHA-256 of the content, or where the link leads."""
 
 
-def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(folder: str) -> list[tuple[str, os.stat_result]]:
     """Every file, link and folder below, sorted by relative path."""
+    found: list[tuple[str, os.stat_result]] = []
+    waiting = [("", folder)]
+    while waiting:
+        prefix, place = waiting.pop()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                found.append((name, entry.stat(follow_symlinks=False)))
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((f"{name}/", entry.path))
+    found.sort(key=lambda item: item[0])
+    return found
+
+
+def entries_of(folder: str) -> list[Entry]:
+    """What is below ``folder``, sorted by path; reads every file.
+
+    :raises ValueError: something is neither file, folder nor link.
+    """
     found = []
-    for base, folders, files in os.walk(folder):
-        for name in folders + files:
-            path = os.path.join(base, name)
-            found.append((os.path.relpath(path, folder), os.lstat(path)))
-    return iter(sorted(found, key=lambda item: item[0]))
-
-
-def manifest(folder: str) -> str:
-    """SHA-256 over every path, kind, executable bit and content below ``folder``."""
-    total = hashlib.sha256()
     for name, info in _walk(folder):
         path = os.path.join(folder, name)
         if stat.S_ISLNK(info.st_mode):
-            kind, content = "link", os.fsencode(os.readlink(path))
+            found.append((name, "link", os.readlink(path)))
         elif stat.S_ISDIR(info.st_mode):
-            kind, content = "folder", b""
+            found.append((name, "folder", ""))
         elif stat.S_ISREG(info.st_mode):
-            kind, content = ("program" if info.st_mode & 0o100 else "file"), _digest(path)
+            found.append((name, "program" if info.st_mode & 0o100 else "file", _digest(path)))
         else:
             raise ValueError(f"{path} is neither file, folder nor link; a release holds only these")
-        for part in (os.fsencode(name), kind.encode(), content):
-            total.update(b"%d:" % len(part) + part)
+    return found
+
+
+def manifest_of(entries: Iterable[Entry]) -> str:
+    """SHA-256 over every path, kind and content."""
+    total = hashlib.sha256()
+    for entry in entries:
+        for part in entry:
+            data = os.fsencode(part)
+            total.update(b"%d:" % len(data) + data)
     return total.hexdigest()
 
 
-def _digest(path: str) -> bytes:
+def manifest(folder: str) -> str:
+    """The manifest of what is below ``folder``."""
+    return manifest_of(entries_of(folder))
+
+
+def _digest(path: str) -> str:
     content = hashlib.sha256()
     with open(path, "rb") as handle:
         for block in iter(lambda: handle.read(1 << 20), b""):
             content.update(block)
-    return content.digest()
+    return content.hexdigest()
 
 
 def tree_stamp(folder: str) -> str:
     """A cheap hash of names, kinds, sizes and times: unchanged means that the contents need not be read again."""
-    total = hashlib.sha256()
+    lines = []
     for name, info in _walk(folder):
-        is_folder = stat.S_ISDIR(info.st_mode)
-        what = (name, info.st_mode, 0 if is_folder else info.st_size, 0 if is_folder else info.st_mtime_ns)
-        total.update(repr(what).encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
+        size, time = (0, 0) if stat.S_ISDIR(info.st_mode) else (info.st_size, info.st_mtime_ns)
+        lines.append(f"{name}\0{info.st_mode}\0{size}\0{time}\0")
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

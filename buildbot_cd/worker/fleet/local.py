@@ -9,12 +9,14 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.worker.fleet import host
 from buildbot_cd.worker.fleet.transport import Answer, HostError, checked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from buildbot_cd.worker.fleet.payload import Payload
     from buildbot_cd.worker.fleet.request import Target
 
@@ -33,12 +35,17 @@ class LocalTransport:
         request = {"verb": verb, "root": target.root, **arguments}
         return checked(await asyncio.get_running_loop().run_in_executor(self._pool, host.answer, request))
 
-    async def copy(self, target: Target, release: str, payload: Payload, prepared: Answer) -> None:
+    async def fill(self, target: Target, what: Mapping[str, Any], payload: Payload) -> Answer:
         """Copy the payload once, then hard-link each further host's release to the first one's.
 
         Never linked to the payload itself: the next build may write into those files in place.
         """
-        del prepared
+        prepared = await self.call(target, "prepare", 0.0, **what)
+        if not prepared["complete"]:
+            await self._copy(target, str(what["release"]), payload)
+        return prepared
+
+    async def _copy(self, target: Target, release: str, payload: Payload) -> None:
         partial = Path(target.root, "releases", f".{release}.partial")
         loop = asyncio.get_running_loop()
         try:

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.rollout.hosts import Host
 
-VERBS = ("status", "stage", "switch", "rollback", "health", "gc")
+VERBS = ("status", "stage", "switch", "rollback", "drain", "undrain", "health", "gc")
+COPIES = ("auto", "stream", "rsync")
 TRANSPORTS = ("local", "ssh")
 _KEYS = {
     *("verb", "transport", "ssh", "root", "hosts", "release", "payload", "expect", "to", "fence", "restart", "health"),
-    *("parallel", "keep", "protect", "budget", "timeouts"),
+    *("parallel", "keep", "protect", "budget", "timeouts", "drain", "undrain", "copy", "pull"),
 }
 _NEEDS = {"stage": ("release", "payload", "fence"), "switch": ("release", "fence"), "rollback": ("to", "fence")}
+_NEEDS |= {"drain": ("drain",), "undrain": ("undrain",)}
 _SSH_KEYS = {"user": str, "port": int, "key_file": str, "known_hosts": str, "config": str}
 _HEALTH_KEYS = {"url": str, "release_header": str, "timeout": (int, float)}
-_TIMEOUTS = {"connect": 10.0, "verb": 30.0, "copy": 900.0, "restart": 60.0}
+_TIMEOUTS = {"connect": 10.0, "verb": 30.0, "copy": 900.0, "restart": 60.0, "drain": 60.0}
 _RELEASE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -64,7 +66,12 @@ class Request:
     fence: int
     restart: tuple[str, ...]
     health: Mapping[str, Any]
+    drain: tuple[str, ...]
+    undrain: tuple[str, ...]
+    copy: str
+    pull: tuple[str, ...]
     parallel: int
+    drains: int
     keep: int
     protect: tuple[str, ...]
     budget: int | None
@@ -110,7 +117,12 @@ def parse_request(text: str) -> Request:
         fence=_count(raw, "fence", 0),
         restart=_strings(raw, "restart"),
         health=_health(raw),
-        parallel=_parallel(raw, verb),
+        drain=_strings(raw, "drain"),
+        undrain=_strings(raw, "undrain"),
+        copy=_one_of({"copy": "auto", **raw}, "copy", COPIES),
+        pull=_strings(raw, "pull"),
+        parallel=_parallel(raw, "stage" if verb == "stage" else "switch"),
+        drains=_parallel(raw, "drain"),
         keep=max(1, _count(raw, "keep", 5)),
         protect=_strings(raw, "protect"),
         budget=_count(raw, "budget", 0) if raw.get("budget") is not None else None,
@@ -215,10 +227,11 @@ def _health(raw: dict[str, Any]) -> dict[str, Any]:
     return section
 
 
-def _parallel(raw: dict[str, Any], verb: str) -> int:
-    section = _section(raw, "parallel", {"stage": int, "switch": int})
-    kind = "stage" if verb == "stage" else "switch"
-    value = section.get(kind, 16 if kind == "stage" else 64)
+_PARALLEL = {"stage": 16, "switch": 64, "drain": 16}
+
+
+def _parallel(raw: dict[str, Any], kind: str) -> int:
+    value = _section(raw, "parallel", dict.fromkeys(_PARALLEL, int)).get(kind, _PARALLEL[kind])
     if value < 1:
         raise FleetError(f"parallel.{kind}: must be at least 1, found {value}")
     return int(value)

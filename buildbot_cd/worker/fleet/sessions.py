@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
@@ -15,14 +15,12 @@ from buildbot_cd.worker.fleet.transport import HostError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from buildbot_cd.worker.fleet.payload import Body
     from buildbot_cd.worker.fleet.request import Target
     from buildbot_cd.worker.fleet.transport import Answer
 
 # A handshake costs the one core of this process about 5 ms; thousands begun at once time each other out.
 _HANDSHAKES = 32
-
-Body = tuple[IO[bytes], int]
-"""An open file and how many bytes of it are sent after a request."""
 
 
 @dataclass(slots=True)

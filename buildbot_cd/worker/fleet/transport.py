@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The one way to hosts: ask for a verb, or fill the partial folder of a release."""
+"""The one way to hosts: ask for a verb, or fill the folder of a release."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from buildbot_cd.errors import FleetError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from buildbot_cd.worker.fleet.payload import Payload
     from buildbot_cd.worker.fleet.request import Target
 
@@ -33,8 +35,11 @@ class Transport(Protocol):
         """Run a verb of host.py on the host and return its answer."""
         ...
 
-    async def copy(self, target: Target, release: str, payload: Payload, prepared: Answer) -> None:
-        """Put the payload into the partial folder that ``prepare`` made; ``prepared`` is its answer."""
+    async def fill(self, target: Target, what: Mapping[str, Any], payload: Payload) -> Answer:
+        """Have ``prepare`` make the partial folder and put the payload into it; the answer of ``prepare``.
+
+        ``what`` holds release, manifest and fence. Nothing is copied if the answer says that it is complete.
+        """
         ...
 
     async def close(self) -> None:

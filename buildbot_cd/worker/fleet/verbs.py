@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ class HostRun:
         self.transport = transport
         self.events = events
         self.payload = payload
+        self._drained = asyncio.Semaphore(request.drains)
 
     async def run(self, target: Target) -> None:
         """Do it; what goes wrong becomes an event, never an exception."""
@@ -41,55 +44,69 @@ class HostRun:
 
     async def _single(self, target: Target, begun: float) -> tuple[str, Answer]:
         del begun
-        if self.request.verb == "status":
+        request = self.request
+        if request.verb == "status":
             return "status", await self._call(target, "status")
-        if self.request.verb == "health":
-            return "healthy", await self._health(target, self.request.release)
-        arguments = {"keep": self.request.keep, "protect": list(self.request.protect), "fence": self.request.fence}
+        if request.verb == "health":
+            health = self._health(target)
+            arguments = {"release": request.release, **(health or {})}
+            timeout = request.timeouts["verb"] + (health["wait"] if health else 0.0)
+            return "healthy", await self.transport.call(target, "health", timeout, **arguments)
+        if request.verb in ("drain", "undrain"):
+            words = request.drain if request.verb == "drain" else request.undrain
+            argv = [request.fill(target, word) for word in words]
+            return f"{request.verb}ed", await self._call(target, request.verb, argv=argv)
+        arguments = {"keep": request.keep, "protect": list(request.protect), "fence": request.fence}
         return "collected", await self._call(target, "gc", **arguments)
 
     async def _stage(self, target: Target, begun: float) -> tuple[str, Answer]:
         del begun
+        request = self.request
         assert self.payload is not None
-        assert self.request.release is not None
-        what: dict[str, Any] = {
-            "release": self.request.release,
-            "manifest": self.payload.manifest,
-            "fence": self.request.fence,
-        }
-        prepared = await self._call(target, "prepare", **what)
+        what = {"release": request.release, "manifest": self.payload.manifest, "fence": request.fence}
+        if request.pull:
+            prepared = await self._call(target, "prepare", **what)
+            if not prepared["complete"]:
+                argv, seconds = [request.fill(target, word) for word in request.pull], request.timeouts["copy"]
+                order = {"release": request.release, "argv": argv, "timeout": seconds}
+                await self.transport.call(target, "pull", seconds + request.timeouts["verb"], **order)
+        else:
+            prepared = await self.transport.fill(target, what, self.payload)
         if prepared["complete"]:
             return "staged", prepared
-        await self.transport.copy(target, self.request.release, self.payload, prepared)
-        return "staged", await self._call(target, "finish", **what)
+        return "staged", await self.transport.call(target, "finish", request.timeouts["copy"], **what)
 
     async def _move(self, target: Target, begun: float) -> tuple[str, Answer]:
-        request, release = self.request, self.request.release_for(target)
+        """One message: the host does all of it, and puts itself back into traffic even if we are gone by then."""
+        request, health = self.request, self._health(target)
         arguments: dict[str, Any] = {
-            "release": release,
+            "release": request.release_for(target),
             "fence": request.fence,
             "restart": [request.fill(target, word) for word in request.restart],
             "restart_timeout": request.timeouts["restart"],
+            "drain": [request.fill(target, word) for word in request.drain],
+            "undrain": [request.fill(target, word) for word in request.undrain],
+            "drain_timeout": request.timeouts["drain"],
+            "health": health,
         }
         if target.name in request.expect:
             arguments["expect"] = request.expect[target.name]
-        timeout = request.timeouts["verb"] + request.timeouts["restart"]
-        answer = await self.transport.call(target, request.verb, timeout, **arguments)
+        timeout = request.timeouts["verb"] + (request.timeouts["restart"] if request.restart else 0.0)
+        timeout += (health["wait"] if health else 0.0) + (2 * request.timeouts["drain"] if request.drain else 0.0)
+        async with self._drained if request.drain else contextlib.nullcontext():
+            answer = await self.transport.call(target, request.verb, timeout, **arguments)
         self._report(target, "switched" if request.verb == "switch" else "rolled_back", begun, answer)
-        return "healthy", await self._health(target, release)
+        return "healthy", answer
 
-    async def _health(self, target: Target, release: str | None) -> Answer:
+    def _health(self, target: Target) -> dict[str, Any] | None:
         health = self.request.health
-        arguments: dict[str, Any] = {"release": release}
-        if health:
-            arguments["url"] = self.request.fill(target, health["url"])
-            arguments["header"] = health.get("release_header")
-            arguments["wait"] = float(health.get("timeout", 10.0))
-        timeout = self.request.timeouts["verb"] + float(arguments.get("wait", 0.0))
-        return await self.transport.call(target, "health", timeout, **arguments)
+        if not health:
+            return None
+        url, wait = self.request.fill(target, health["url"]), float(health.get("timeout", 10.0))
+        return {"url": url, "header": health.get("release_header"), "wait": wait}
 
     async def _call(self, target: Target, verb: str, **arguments: object) -> Answer:
         return await self.transport.call(target, verb, self.request.timeouts["verb"], **arguments)
 
 
-_TOLD = ("release", "previous", "fence", "releases", "removed", "error")
+_TOLD = ("release", "previous", "fence", "drained", "releases", "removed", "error")

@@ -15,12 +15,12 @@ Run = Callable[..., tuple[int, list[dict[str, Any]]]]
 # The program with a death at one place between two steps on disk.
 DIES_AT = """
 import os, sys
-from buildbot_cd.worker.fleet import host, __main__
-host.checkpoint = lambda name: os._exit(9) if name == sys.argv[1] else None
+from buildbot_cd.worker.fleet import host_state, __main__
+host_state.checkpoint = lambda name: os._exit(9) if name == sys.argv[1] else None
 sys.exit(__main__.main([]))
 """
 PLACES = ["finish:verified", "finish:renamed", "finish:marked"]
-SWITCH_PLACES = ["switch:intent", "switch:link", "switch:renamed", "switch:recorded"]
+SWITCH_PLACES = ["switch:intent", "switch:link", "switch:renamed"]
 
 
 def base(tmp_path: Path, count: int) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def test_staging_after_a_death_ends_whole(fan_out: Run, tmp_path: Path, payload:
     assert fan_out(**request)[0] == 0
     assert fan_out(verb="switch", release="r-1", **base(tmp_path, 2))[0] == 0
     left = sorted(path.name for path in (tmp_path / "hosts" / "h0" / "releases").iterdir())
-    assert left == ["r-1", "r-1.complete"]
+    assert left == ["r-1", "r-1.complete", "r-1.files"]
 
 
 @pytest.mark.parametrize("place", SWITCH_PLACES)

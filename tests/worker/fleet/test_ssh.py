@@ -28,7 +28,7 @@ def results(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_twenty_hosts_over_ssh(fan_out: Run, base: dict[str, Any], payload: Path, tmp_path: Path) -> None:
-    """Stage by rsync against what is there, switch with a remote restart, roll back: all twenty."""
+    """Stage against what is there, switch with a remote restart, roll back: all twenty."""
     for release in ("r-1", "r-2"):
         code, events = fan_out(verb="stage", release=release, payload=str(payload), **base)
         assert code == 0, events
@@ -36,7 +36,7 @@ def test_twenty_hosts_over_ssh(fan_out: Run, base: dict[str, Any], payload: Path
         assert (code, events[-1]["ok"]) == (0, 20), events
     first, second = (tmp_path / "h-07" / "releases" / release for release in ("r-1", "r-2"))
     assert manifest(str(second)) == manifest(str(payload))
-    assert (first / "data").stat().st_ino == (second / "data").stat().st_ino  # --link-dest: it did not travel again
+    assert (first / "data").stat().st_ino == (second / "data").stat().st_ino  # linked: it did not travel again
     assert (tmp_path / "h-07" / "did r-2").exists()
     targets = {host["name"]: "r-1" for host in base["hosts"]}
     code, events = fan_out(verb="rollback", to=targets, **base)
@@ -47,11 +47,11 @@ def test_twenty_hosts_over_ssh(fan_out: Run, base: dict[str, Any], payload: Path
 def test_without_rsync_a_tar_goes_through_the_connection(
     fan_out: Run, base: dict[str, Any], servers: SshFleet, payload: Path, tmp_path: Path
 ) -> None:
-    """A host without rsync gets exactly the same files."""
+    """Where rsync is asked for, a host without it gets exactly the same files."""
     servers.fault("127.1.0.3", "no-rsync")
     try:
         code, events = fan_out(
-            verb="stage", release="r-1", payload=str(payload), **{**base, "hosts": base["hosts"][:4]}
+            verb="stage", release="r-1", payload=str(payload), copy="rsync", **{**base, "hosts": base["hosts"][:4]}
         )
     finally:
         servers.fault("127.1.0.3", None)
@@ -64,7 +64,7 @@ def test_faults_are_told_apart_and_healed_by_asking_again(
 ) -> None:
     """A host that refuses, one that hangs and one without room fail each in its way; the others are served."""
     faults = {"127.1.0.1": "refuse", "127.1.0.2": "hang", "127.1.0.3": "small-disk"}
-    request = {**base, "hosts": base["hosts"][:6], "timeouts": {"connect": 10, "verb": 4}}
+    request = {**base, "hosts": base["hosts"][:6], "copy": "rsync", "timeouts": {"connect": 10, "verb": 4}}
     for address, kind in faults.items():
         servers.fault(address, kind)
     try:

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``python -m bench fanout``: one release to 800 addresses with a real sshd, beside what others use for it.
+
+Everybody works on 50 hosts at a time and gets a packed tar of the release; ours compares, fences, verifies and records
+on the host, the peers do not. Ours is run three times for probe, switch and rollback (the median is told), the peers
+once, since theirs take minutes. Ours opens the connections before, which the later operations use: ``open`` is what it
+costs. ansible-core is slower by so much that it gets 100 of the hosts; its row says so.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.fanout.measure import Cost, Ours, Peer
+from bench.fanout.yard import missing, release, yard
+from bench.report import Report, Target, table
+
+if TYPE_CHECKING:
+    from bench.fanout.yard import Yard
+    from bench.report import Options
+
+HOSTS, QUICK = 800, 50
+PEERS = {"openssh": HOSTS, "parallel_ssh": HOSTS, "fabric_": HOSTS, "ansible_": 100}
+"""How many hosts a peer gets at most."""
+ROUNDS = 3
+OPERATIONS = ("probe", "stage", "switch", "rollback")
+
+
+def run(options: Options) -> Report:
+    """See the package."""
+    why = missing()
+    if why:
+        raise SystemExit(f"fanout: {why}")
+    report = Report("fanout", options.seed)
+    rng = random.Random(options.seed)
+    with (
+        tempfile.TemporaryDirectory(prefix="cdf") as folder,
+        yard(Path(folder), QUICK if options.quick else HOSTS) as y,
+    ):
+        releases = [release(Path(folder), number, rng) for number in (1, 2)]
+        few = ours(y, QUICK, releases)
+        many = few if options.quick else ours(y, HOSTS, releases)
+        rivals = {name: peer(y, name, hosts, releases) for name, hosts in PEERS.items()}
+    _tell(report, few, many, rivals)
+    return report
+
+
+def ours(y: Yard, hosts: int, releases: list[Path]) -> dict[str, Cost]:
+    """All operations, through one daemon; the first probe and the first staging meet hosts that know nothing."""
+    names = y.names[:hosts]
+    tool = Ours(y, names)
+    prefix = f"o{hosts}"
+    costs = {"open": tool("status")}
+    try:
+        costs["stage"] = tool("stage", release=f"{prefix}-1", payload=str(releases[0]))
+        tool("switch", release=f"{prefix}-1")
+        tool("stage", release=f"{prefix}-2", payload=str(releases[1]))
+        rounds: dict[str, list[Cost]] = {"probe": [], "switch": [], "rollback": []}
+        for _ in range(ROUNDS):
+            rounds["probe"].append(tool("status"))
+            rounds["switch"].append(tool("switch", release=f"{prefix}-2"))
+            rounds["rollback"].append(tool("rollback", to=dict.fromkeys(names, f"{prefix}-1")))
+    finally:
+        tool.close()
+    return costs | {name: _median(found) for name, found in rounds.items()}
+
+
+def peer(y: Yard, module: str, most: int, releases: list[Path]) -> dict[str, Cost]:
+    """The same operations; the first release is there already when the second is staged."""
+    tool = Peer(y, module, y.names[:most])
+    tars = [_packed(y.folder / f"{one.name}.tgz", one) for one in releases]
+    first, second = f"{module}-1", f"{module}-2"
+    costs = {"stage": tool("stage", first, tars[0])}
+    tool("stage", second, tars[1])
+    tool("switch", first, tars[0])
+    costs["probe"] = tool("probe", first, tars[0])
+    costs["switch"] = tool("switch", second, tars[1])
+    costs["rollback"] = tool("switch", first, tars[0])
+    return costs
+
+
+def _packed(path: Path, folder: Path) -> Path:
+    if not path.exists():
+        with tarfile.open(path, "w:gz", compresslevel=6) as tar:
+            tar.add(folder, arcname=".")
+    return path
+
+
+def _median(costs: list[Cost]) -> Cost:
+    by_wall = statistics.median_low([cost.wall for cost in costs])
+    return next(cost for cost in costs if cost.wall == by_wall)
+
+
+def _tell(report: Report, few: dict[str, Cost], many: dict[str, Cost], rivals: dict[str, dict[str, Cost]]) -> None:
+    hosts = many["switch"].hosts
+    rows = [["ours", name, *_cells(cost)] for name, cost in many.items()]
+    rows += [
+        ["bound: server's CPU", name, hosts, cost.server / (os.cpu_count() or 1), "", cost.server]
+        for name, cost in many.items()
+    ]
+    rows += [[name, one, *_cells(costs[one])] for name, costs in rivals.items() for one in OPERATIONS]
+    table(["tool", "operation", "hosts", "wall s", "client CPU s", "server CPU s"], rows)
+    report.ours = {name: cost.to_json() for name, cost in many.items()} | {
+        "few": {name: cost.to_json() for name, cost in few.items()}
+    }
+    report.peers = {name: {one: cost.to_json() for one, cost in costs.items()} for name, costs in rivals.items()}
+    report.bound = {name: round(cost.server / (os.cpu_count() or 1), 3) for name, cost in many.items()}
+    for one in ("switch", "rollback"):
+        fastest = min(costs[one].wall / costs[one].hosts for costs in rivals.values()) * hosts
+        report.targets.append(Target(f"{one}: times faster than the fastest peer", fastest / many[one].wall, least=8))
+        client = many[one].client / (rivals["openssh"][one].client / rivals["openssh"][one].hosts * hosts)
+        report.targets.append(Target(f"{one}: client CPU relative to OpenSSH's", client, most=0.1))
+        if many is not few:
+            growth = (many[one].wall / hosts) / (few[one].wall / few[one].hosts)
+            report.targets.append(
+                Target(f"{one}: growth from {few[one].hosts} to {hosts} (1 is linear)", growth, most=1)
+            )
+
+
+def _cells(cost: Cost) -> list[object]:
+    return [cost.hosts, cost.wall, cost.client, cost.server]
