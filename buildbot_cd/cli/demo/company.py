@@ -35,6 +35,7 @@ MARK = "a buildbot-cd demo"
 """Name of the file that shows that a directory is ours to delete."""
 
 PATIENCE = 5.0
+TRY_SECONDS = 150.0
 
 
 @dataclass
@@ -191,13 +192,11 @@ def tried(company: Company, engineer: str) -> subprocess.CompletedProcess[str]:
         "try_quiet": False,
     }
     options.write_text("".join(f"{name} = {value!r}\n" for name, value in settings.items()), encoding="utf-8")
-    program = "from buildbot.scripts.runner import run; run()"
-    return subprocess.run(
-        [sys.executable, "-c", program, "try"],
-        cwd=clone,
-        env={**os.environ, "HOME": str(home), "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    argv = [sys.executable, "-c", "from buildbot.scripts.runner import run; run()", "try"]
+    env = {**os.environ, "HOME": str(home), "PYTHONWARNINGS": "ignore"}
+    try:
+        return subprocess.run(
+            argv, cwd=clone, env=env, capture_output=True, text=True, timeout=TRY_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CdError(f"`buildbot try` had no answer after {TRY_SECONDS:.0f} s: is this machine very busy?") from error
