@@ -37,15 +37,16 @@ class OutOfDate(ControlRefused):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an action takes: whether a reason is needed, and whether it may have an end."""
+    """What an action takes: whether a reason is needed, whether it may have an end, and whether some may pass."""
 
     reason: bool = False
     until: bool = False
+    min_priority: bool = False
 
 
 ACTIONS: Mapping[str, Mapping[str, Action]] = {
     "gate": {
-        "freeze": Action(reason=True, until=True),
+        "freeze": Action(reason=True, until=True, min_priority=True),
         "drain": Action(reason=True, until=True),
         "halt": Action(reason=True),
         "resume": Action(),
@@ -72,6 +73,7 @@ class Order:
     reason: str = ""
     until: float | None = None
     expect: int | str | None = None
+    min_priority: int = 0
 
 
 def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float) -> Order:
@@ -80,7 +82,7 @@ def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float
     There must be such an action of this kind.
     """
     takes = ACTIONS[kind][action]
-    known = {"reason", "expect", *(("until",) if takes.until else ())}
+    known = {"reason", "expect", *(name for name in ("until", "min_priority") if getattr(takes, name))}
     unknown = sorted(set(params) - known)
     if unknown:
         raise BadOrder(f"{action} takes {', '.join(sorted(known))}, not {unknown[0]!r}")
@@ -90,6 +92,7 @@ def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float
         _reason(action, params.get("reason"), needed=takes.reason),
         _until(params.get("until"), now),
         _expect(params.get("expect")),
+        _priority(params.get("min_priority")),
     )
 
 
@@ -116,6 +119,14 @@ def _until(value: object, now: float) -> float | None:
     return float(value)
 
 
+def _priority(value: object) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise BadOrder(f"min_priority must be a whole number of at least 0, not {value!r}")
+    return value
+
+
 def _expect(value: object) -> int | str | None:
     if value is None or (isinstance(value, int | str) and not isinstance(value, bool)):
         return value
@@ -131,9 +142,8 @@ async def order_gate(engine: Engine, order: Order) -> None:
         _as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
         if order.action == "resume":
             return control.resume(snapshot, order.by, order.reason or "no reason given", now)
-        if gate.mode is Mode.HALTED and order.action != "halt":
-            raise ControlRefused(f"gate {gate.name} is halted ({gate.mode_reason}): resume it first")
-        return control.set_mode(snapshot, _MODES[order.action], order.by, order.reason, order.until)
+        mode = _MODES[order.action]
+        return control.set_mode(snapshot, mode, order.by, order.reason, order.until, order.min_priority)
 
     await engine.order(rule)
 

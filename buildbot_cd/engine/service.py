@@ -21,6 +21,7 @@ from buildbot_cd.engine.perform import Performer, Trunk
 from buildbot_cd.engine.rollouts import Rollouts
 from buildbot_cd.engine.settings import plan_of, policy_of
 from buildbot_cd.engine.testruns import TestRuns
+from buildbot_cd.engine.views import Memory
 from buildbot_cd.errors import ControlRefused, StaleVersion
 from buildbot_cd.store.errors import SlotTaken
 from buildbot_cd.store.sql import SqlStore
@@ -81,7 +82,7 @@ class Engine(BuildbotService):
         self._working: defer.Deferred[None] | None = None
         await self.master.db.pool.do(upgrade)
         self.store = SqlStore(self.master.db.pool)
-        self.events = Events(self.master, self.store)
+        self.events, self.memory = Events(self.master, self.store), Memory()
         await self.store.transact(ensure_gate(self.gate))
         self._assemble()
         self.ready = True

@@ -102,7 +102,15 @@ def run(coroutine: Any) -> None:
         ("gate", "freeze", {"reason": "x", "until": float("nan")}, "until must be a moment"),
         ("gate", "freeze", {"reason": "x", "until": NOW - 60}, "until lies 60 seconds in the past"),
         ("gate", "halt", {"reason": "x", "until": NOW + 60}, "halt takes expect, reason, not 'until'"),
-        ("gate", "freeze", {"reason": "x", "by": "the boss"}, "freeze takes expect, reason, until, not 'by'"),
+        (
+            "gate",
+            "freeze",
+            {"reason": "x", "by": "the boss"},
+            "freeze takes expect, min_priority, reason, until, not 'by'",
+        ),
+        ("gate", "freeze", {"reason": "x", "min_priority": "high"}, "min_priority must be a whole number"),
+        ("gate", "freeze", {"reason": "x", "min_priority": -1}, "min_priority must be a whole number"),
+        ("gate", "drain", {"reason": "x", "min_priority": 1}, "drain takes expect, reason, until, not 'min_priority'"),
         ("gate", "resume", {"expect": [1]}, "expect must be a version or a state"),
         ("gate", "resume", {"expect": True}, "expect must be a version or a state"),
         ("landing", "hold", {}, "hold needs a reason"),
@@ -136,13 +144,14 @@ def test_a_freeze_is_set_and_resumed(engine: FakeEngine) -> None:
     assert (engine.row.mode, engine.row.mode_by, engine.row.mode_until) == (Mode.OPEN, "", None)
 
 
-def test_a_halted_gate_is_not_frozen_over(engine: FakeEngine) -> None:
-    """A freeze with an end would open by itself what waits for a person."""
+def test_a_freeze_of_a_halted_gate_comes_into_force_when_it_is_resumed(engine: FakeEngine) -> None:
+    """A freeze with an end must not open by itself what waits for a person."""
     run(order_gate(engine, Order("halt", "oscar", "smoke")))
-    with pytest.raises(ControlRefused, match=r"gate shop is halted \(smoke\): resume it first"):
-        run(order_gate(engine, Order("freeze", "eve", "x", NOW + 60)))
-    assert engine.row.mode is Mode.HALTED
+    run(order_gate(engine, Order("freeze", "eve", "x", NOW + 60, min_priority=5)))
+    assert (engine.row.mode, engine.row.mode_by) == (Mode.HALTED, "oscar")
     run(order_gate(engine, Order("resume", "oscar", "looked")))
+    assert (engine.row.mode, engine.row.mode_by, engine.row.min_priority) == (Mode.CLOSED, "eve", 5)
+    run(order_gate(engine, Order("resume", "oscar")))
     assert engine.row.mode is Mode.OPEN
 
 

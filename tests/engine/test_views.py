@@ -14,12 +14,14 @@ from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Slot, Stat
 from buildbot_cd.core.rollout.records import Phase
 from buildbot_cd.engine import views
 from buildbot_cd.engine.views.hosts import COLUMNS, mark
+from buildbot_cd.engine.views.remembered import KEPT, Remembered
 from buildbot_cd.store import MemoryStore, Tx
 from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, TestResult
 from buildbot_cd.store.wanted import Wanted
 
 NOW = 1000.0
-LENS = views.Lens(Policy(), NOW, budget=720.0)
+LENS = views.Lens(Policy(), NOW, 720.0, views.Memory(Remembered(0.0), Remembered(0.0)))
+"""Remembers nothing: each test has its own store."""
 HOSTS = [{"name": f"web-{number}", "address": f"10.0.0.{number}", "role": "web"} for number in range(800)]
 PLAN = {
     "hosts": HOSTS,
@@ -280,6 +282,25 @@ def test_history_is_told_for_each_gate(store: MemoryStore) -> None:
     """Every gate has its own figures; a gate that is not asked for is left out."""
     store.transact_now(lambda tx: tx.gates.create(Gate("blog")))
     store.transact_now(lambda tx: land(tx, State.LIVE))
-    told = store.read_now(lambda tx: views.history_view(tx, None, 1, NOW))
+    told = store.read_now(lambda tx: views.history_view(tx, None, 1, LENS))
     assert [(one["gate"], one["counts"]["live"]) for one in told] == [("blog", 0), ("shop", 1)]
-    assert [one["gate"] for one in store.read_now(lambda tx: views.history_view(tx, ["blog"], 1, NOW))] == ["blog"]
+    assert [one["gate"] for one in store.read_now(lambda tx: views.history_view(tx, ["blog"], 1, LENS))] == ["blog"]
+
+
+def test_costly_figures_are_computed_once_for_many_readers() -> None:
+    """A value is good for its seconds and for its key alone; old ones are dropped."""
+    made: list[str] = []
+
+    def compute(value: str) -> str:
+        made.append(value)
+        return value
+
+    memory: Remembered[str] = Remembered(10.0)
+    assert [memory.get("shop", at, lambda: compute("a")) for at in (0.0, 5.0, 9.9)] == ["a"] * 3
+    assert memory.get("blog", 5.0, lambda: compute("b")) == "b"
+    assert memory.get("shop", 10.0, lambda: compute("c")) == "c"
+    assert memory.get("shop", 3.0, lambda: compute("back in time")) == "back in time"
+    assert made == ["a", "b", "c", "back in time"]
+    for number in range(2 * KEPT):
+        memory.get(number, 11.0, lambda: compute("x"))
+    assert memory.get("shop", 4.0, lambda: compute("dropped")) == "dropped"

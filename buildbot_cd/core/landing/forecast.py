@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.landing.admission import queue
+from buildbot_cd.core.landing.admission import passes, queue
 from buildbot_cd.core.landing.moves import HELD
 from buildbot_cd.core.landing.spans import FEWEST, quantile
 from buildbot_cd.core.landing.values import Landing, Mode, Slot, Snapshot, State
@@ -64,14 +64,16 @@ class _Line:
     def play(self) -> Forecast:
         clear = self._taken_back()
         test_free, deploy_free = self._tested(clear, _later(self._deployed(clear), clear))
-        test_free = _later(test_free, _later(clear, self._opens()))
+        test_free = _later(test_free, clear)
         for one in queue(self.snapshot):
             if one.not_before is not None and one.not_before >= HELD:
                 continue
-            turn = _later(test_free, one.not_before or self.now)
+            turn = _later(_later(test_free, self._opens(one)), one.not_before or self.now)
             begins = _later(_plus(turn, self._full(self.test)), deploy_free)
             live = _plus(begins, self._full(self.deploy))
             self._tell(one, turn, live)
+            if turn is None and not passes(self.snapshot.gate, one):
+                continue  # it waits for a person; those that pass the freeze do not wait for it
             test_free, deploy_free = begins, live
         return self.told
 
@@ -81,14 +83,14 @@ class _Line:
         for one in self.snapshot.landings:
             if one.state in (State.ROLLING_BACK, State.REVERTING):
                 until = _later(until, _plus(self.now, self._rest(self.revert, one.since)))
-            elif one.state is State.HALTED:
+            elif one.state is State.HALTED or (one.state is State.QUEUED and one.revert_kind):
                 until = None
         return until
 
-    def _opens(self) -> float | None:
-        """When the gate admits again, as far as its mode goes."""
+    def _opens(self, one: Landing) -> float | None:
+        """When the gate admits this landing, as far as its mode goes."""
         gate = self.snapshot.gate
-        if gate.mode is Mode.OPEN:
+        if passes(gate, one):
             return self.now
         return None if gate.mode is Mode.HALTED else gate.mode_until
 
@@ -110,8 +112,8 @@ class _Line:
         if one is None or one.state in (State.ROLLING_BACK, State.REVERTING):
             return clear, deploy_free
         begins = _later(_later(self._passes(one), deploy_free), clear)
-        if self.snapshot.gate.mode in (Mode.CLOSED, Mode.HALTED):
-            begins = _later(begins, self._opens())
+        if self.snapshot.gate.mode is not Mode.DRAIN:
+            begins = _later(begins, self._opens(one))
         live = _plus(begins, self._full(self.deploy))
         self._tell(one, None, live)
         return begins, live

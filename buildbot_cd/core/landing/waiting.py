@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.landing.admission import obstacle, queue
+from buildbot_cd.core.landing.admission import obstacle, passes, queue
 from buildbot_cd.core.landing.forecast import forecast
 from buildbot_cd.core.landing.moves import HELD
 from buildbot_cd.core.landing.production import why_not_deploying
@@ -106,9 +106,11 @@ _PREFIX: Mapping[State, str] = {
 def _why_queued(snapshot: Snapshot, landing: Landing, places: Mapping[int, int], now: float) -> str:
     if landing.not_before is not None and landing.not_before > now:
         return landing.reason or "it waits for its time"
+    if landing.revert_kind:
+        return f"it is taken back as soon as the revert before it is through: {landing.reason}"
     place = places[landing.id]
     where = "first in the queue" if place == 1 else f"number {place} in the queue"
-    other = obstacle(snapshot)
+    other = obstacle(snapshot, landing)
     if other:
         return f"{where}: {other}"
     first = queue(snapshot)[0]
@@ -118,6 +120,8 @@ def _why_queued(snapshot: Snapshot, landing: Landing, places: Mapping[int, int],
 def _until(snapshot: Snapshot, landing: Landing, now: float) -> float | None:
     if landing.not_before is not None and now < landing.not_before:
         return None if is_held(landing) else landing.not_before
+    if passes(snapshot.gate, landing):
+        return None
     if snapshot.gate.mode is Mode.CLOSED and landing.state in (State.QUEUED, State.PASSED):
         return snapshot.gate.mode_until
     return snapshot.gate.mode_until if snapshot.gate.mode is Mode.DRAIN and landing.state is State.QUEUED else None

@@ -4,7 +4,7 @@
 docs/reference/data-api.md has the fields. Each is a plain function of an open transaction, for `Store.read`.
 """
 
-from buildbot_cd.engine.views.gates import Lens, gate_view, gates_view, history_view
+from buildbot_cd.engine.views.gates import Lens, Memory, gate_view, gates_view, history_view
 from buildbot_cd.engine.views.hosts import fleet_view, host_row
 from buildbot_cd.engine.views.landings import effects_view, landing_row, landing_view, landings_view, transitions_view
 from buildbot_cd.engine.views.rollouts import (
@@ -18,6 +18,7 @@ from buildbot_cd.engine.views.runs import landing_runs_view, run_view, tests_vie
 
 __all__ = [
     "Lens",
+    "Memory",
     "effects_view",
     "fleet_view",
     "gate_view",

@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import obstacle, queue
 from buildbot_cd.core.landing.history import DAY, summary
 from buildbot_cd.core.landing.spans import FEWEST, Usual, quantile, usual
 from buildbot_cd.core.landing.values import BLOCKING, TERMINAL, Mode, Slot, State
+from buildbot_cd.engine.views.remembered import Remembered
 from buildbot_cd.store.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from buildbot_cd.core.landing.moves import Policy
-    from buildbot_cd.core.landing.values import Gate, Snapshot
+    from buildbot_cd.core.landing.values import Freeze, Gate, Snapshot
     from buildbot_cd.store.interface import Tx
 
 LEARN_FROM = 50
@@ -29,16 +31,29 @@ _ENDED = tuple(sorted(state.value for state in TERMINAL))
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What is not computed anew for every reader: what stages usually take, and histories of many days."""
+
+    usual: Remembered[Usual] = field(default_factory=lambda: Remembered(10.0))
+    history: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered(20.0))
+
+
+@dataclass(frozen=True, slots=True)
 class Lens:
-    """How to look: the rules' settings, the budget of a test run in seconds, and the moment."""
+    """How to look: the rules' settings, the budget of a test run in seconds, the moment, and what is remembered."""
 
     policy: Policy
     now: float
     budget: float | None = None
+    memory: Memory = field(default_factory=Memory)
 
 
-def usual_of(tx: Tx, gate: str) -> Usual:
+def usual_of(tx: Tx, gate: str, lens: Lens) -> Usual:
     """What the stages of this gate took of late."""
+    return lens.memory.usual.get(gate, lens.now, lambda: _usual(tx, gate))
+
+
+def _usual(tx: Tx, gate: str) -> Usual:
     recent = [
         one.id
         for state in (State.LIVE, State.REVERTED)
@@ -61,8 +76,11 @@ def gate_view(tx: Tx, name: str, lens: Lens) -> dict[str, Any] | None:
 def _view(tx: Tx, gate: Gate, lens: Lens) -> dict[str, Any]:
     snapshot = tx.snapshot(gate.name)
     waiting = [one.id for one in queue(snapshot)]
-    taken = [one.id for one in snapshot.landings if one.state in (State.ROLLING_BACK, State.REVERTING)]
-    blocked = any(one.state in BLOCKING for one in snapshot.landings)
+    going = (State.ROLLING_BACK, State.REVERTING)
+    taken = [
+        one.id for one in snapshot.landings if one.state in going or (one.state is State.QUEUED and one.revert_kind)
+    ]
+    blocked = bool(taken) or any(one.state in BLOCKING for one in snapshot.landings)
     return {
         **_row(gate),
         "slots": _slots(tx, snapshot),
@@ -72,7 +90,7 @@ def _view(tx: Tx, gate: Gate, lens: Lens) -> dict[str, Any]:
         "reverting": taken,
         "obstacle": obstacle(snapshot),
         "safe": gate.mode is Mode.OPEN and not blocked,
-        "stages": _stages(usual_of(tx, gate.name)),
+        "stages": _stages(usual_of(tx, gate.name, lens)),
         "budget": lens.budget,
         "now": lens.now,
     }
@@ -85,10 +103,25 @@ def _row(gate: Gate) -> dict[str, Any]:
         "by": gate.mode_by,
         "why": gate.mode_reason,
         "until": gate.mode_until,
+        "min_priority": gate.min_priority,
+        "beneath": _freeze(gate.beneath),
         "trunk": gate.trunk,
         "tested": gate.tested,
         "live": gate.live,
         "version": gate.version,
+    }
+
+
+def _freeze(beneath: Freeze | None) -> dict[str, Any] | None:
+    """The freeze that is in force again when a halt ends."""
+    if beneath is None:
+        return None
+    return {
+        "mode": beneath.mode.value,
+        "by": beneath.by,
+        "why": beneath.reason,
+        "until": beneath.until,
+        "min_priority": beneath.min_priority,
     }
 
 
@@ -118,14 +151,14 @@ def _stage(lengths: Sequence[float]) -> dict[str, float | int] | None:
     return {"n": len(lengths), "p50": quantile(lengths, 0.5), "p90": quantile(lengths, 0.9)}
 
 
-def history_view(tx: Tx, gates: Sequence[str] | None, days: int, now: float) -> list[dict[str, Any]]:
+def history_view(tx: Tx, gates: Sequence[str] | None, days: int, lens: Lens) -> list[dict[str, Any]]:
     """One object a gate (None: of all) over the last ``days``."""
-    told = []
-    for gate in tx.gates.all():
-        if gates is not None and gate.name not in gates:
-            continue
-        asked = Wanted(gate.name, states=_ENDED, since=now - days * DAY, limit=MOST_IN_HISTORY, counted=False)
-        landings, _ = tx.landings.find(asked)
-        histories = tx.landings.histories(one.id for one in landings)
-        told.append({"gate": gate.name, **summary(landings, histories, days, now)})
-    return told
+    names = [gate.name for gate in tx.gates.all() if gates is None or gate.name in gates]
+    return [lens.memory.history.get((name, days), lens.now, partial(_history, tx, name, days, lens)) for name in names]
+
+
+def _history(tx: Tx, gate: str, days: int, lens: Lens) -> dict[str, Any]:
+    since = lens.now - days * DAY
+    landings, _ = tx.landings.find(Wanted(gate, states=_ENDED, since=since, limit=MOST_IN_HISTORY, counted=False))
+    histories = tx.landings.histories(one.id for one in landings)
+    return {"gate": gate, **summary(landings, histories, days, lens.now)}

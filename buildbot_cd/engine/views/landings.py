@@ -64,7 +64,7 @@ def _views(tx: Tx, landings: Sequence[Landing], lens: Lens) -> list[dict[str, An
     snapshots = {gate: tx.snapshot(gate) for gate in sorted(gates)}
     waits: dict[int, Waiting] = {}
     for gate, snapshot in snapshots.items():
-        usually, held = usual_of(tx, gate), tx.slots.held(gate)
+        usually, held = usual_of(tx, gate, lens), tx.slots.held(gate)
         waits |= waiting(snapshot, held, usually, lens.policy, lens.now, _progress(tx, snapshot))
     return [
         {

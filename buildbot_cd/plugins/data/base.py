@@ -61,7 +61,7 @@ def lens_of(engine: Engine) -> Lens:
     """How this master looks at its gate."""
     suite = engine.config.suite
     budget = suite.tests.budget if suite is not None and suite.tests is not None else None
-    return Lens(engine.policy, engine.now(), budget)
+    return Lens(engine.policy, engine.now(), budget, engine.memory)
 
 
 class Controlled(CdEndpoint):

@@ -10,7 +10,7 @@ from buildbot.data import base, exceptions, types
 
 from buildbot_cd.engine.control import order_gate
 from buildbot_cd.engine.views import gate_view, gates_view, history_view
-from buildbot_cd.plugins.data.base import CdEndpoint, Controlled
+from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class CdGate(base.ResourceType):
         by = types.String()
         why = types.String()
         until = maybe(Number())
+        min_priority = types.Integer()
+        beneath = Json()
         trunk = maybe(types.String())
         tested = maybe(types.String())
         live = maybe(types.String())
@@ -100,7 +102,8 @@ class HistoryEndpoint(CdEndpoint):
         if not 1 <= days <= MOST_DAYS:
             raise exceptions.InvalidQueryParameter(f"days must lie between 1 and {MOST_DAYS}, not {days}")
         gates = resultSpec.popFilter("gate", "eq")
-        return await engine.store.read(lambda tx: history_view(tx, gates, days, engine.now()))
+        lens = lens_of(engine)
+        return await engine.store.read(lambda tx: history_view(tx, gates, days, lens))
 
 
 class CdHistory(base.ResourceType):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 AT_ONCE = 500
 """Ids in one query: databases limit the number of bound parameters."""
 
+_STATES = {state.value: state for state in State}
+"""By value: a long history has tens of thousands of them, and asking the enumeration takes ten times as long."""
+
 _OPEN = sorted(state.value for state in State if state not in TERMINAL)
 
 
@@ -192,9 +195,9 @@ def _values(landing: Landing) -> dict[str, Any]:
 
 
 def _landing(row: Mapping[str, Any]) -> Landing:
-    return Landing(**{**row, "state": State(row["state"]), "failing": tuple(from_json(row["failing"]))})
+    return Landing(**{**row, "state": _STATES[row["state"]], "failing": tuple(from_json(row["failing"]))})
 
 
 def _transition(row: Mapping[str, Any]) -> Transition:
-    earlier = None if row["before"] is None else State(row["before"])
-    return Transition(**{**row, "before": earlier, "after": State(row["after"])})
+    earlier = None if row["before"] is None else _STATES[row["before"]]
+    return Transition(**{**row, "before": earlier, "after": _STATES[row["after"]]})

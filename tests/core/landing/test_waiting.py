@@ -87,6 +87,27 @@ def test_a_frozen_gate_says_who_and_why_and_until_when() -> None:
     assert (endless.until, endless.turn, endless.eta) == (None, None, None)
 
 
+def test_who_passes_a_freeze_does_not_wait_for_those_who_do_not() -> None:
+    """An urgent landing has its turn now, and says nothing of the freeze; the others wait for its end."""
+    landings = [landing(1), landing(2, priority=5)]
+    found = look(landings, mode=Mode.CLOSED, mode_reason="x", min_priority=5, mode_until=NOW + 600)
+    assert found[2].why == "first in the queue: it is let in now"
+    assert (found[2].turn, found[2].until) == ((NOW, NOW), None)
+    assert found[1].why == "number 2 in the queue: the gate is closed: x"
+    assert (found[1].turn, found[1].until) == ((NOW + 600, NOW + 600), NOW + 600)
+    inside = look([landing(1), landing(2, State.PASSED, priority=5)], {Slot.TEST: 2}, mode=Mode.CLOSED, min_priority=5)
+    assert inside[2].eta == (NOW + 50, NOW + 50)
+
+
+def test_a_landing_that_is_about_to_be_taken_back_says_so() -> None:
+    """It is not in the queue any more, and holds the others up."""
+    found = look([landing(1, revert_kind="dependent", reason="it needs landing 0"), landing(2)])
+    assert found[1].why == "it is taken back as soon as the revert before it is through: it needs landing 0"
+    assert (found[1].position, found[2].position) == (None, 1)
+    assert found[2].why == "first in the queue: landing 1 is queued: it needs landing 0"
+    assert found[2].turn is None
+
+
 def test_a_freeze_keeps_a_passed_landing_and_a_drain_does_not() -> None:
     """Draining lets those inside go live; a freeze stops them before deployment."""
     inside = [landing(1, State.PASSED), landing(2)]

@@ -91,6 +91,7 @@ def test_every_action_is_in_its_table_with_its_parameters() -> None:
             cell = told[name][action]
             assert ("`reason`" in cell and "`reason`?" not in cell) == takes.reason, action
             assert ("`until`?" in cell) == takes.until, action
+            assert ("`min_priority`?" in cell) == takes.min_priority, action
 
 
 def test_columns_and_marks_of_hosts_are_told() -> None:
