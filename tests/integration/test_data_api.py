@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import urllib.error
 import urllib.request
@@ -168,6 +169,8 @@ def _resume_and_withdraw(yard: Yard) -> None:
     assert (refused[0], refused[1]["error"]["code"]) == (400, -32001)
     assert call(url, "cd/landings/2", "promote")[1]["error"]["code"] == -32601
     assert call(url, "cd/landings/9", "hold", reason="x")[0] == 404
+    assert call(url, "cd/landings/2", "hold\n2026 [-] a forged line", reason="x")[0] == 501
+    assert [line for line in log_of(yard).splitlines() if line.startswith("2026 [-] a forged line")] == []
     held = call(url, "cd/landings/2", "hold", reason="wait for marketing")[1]["result"]
     assert (held["held"], held["waiting"]["why"]) == (True, "held by anonymous: wait for marketing")
     assert call(url, "cd/landings/2", "release")[1]["result"]["held"] is False
@@ -250,8 +253,14 @@ def test_with_rules_only_those_who_have_the_role_act(yard: Yard, tmp_path: Path)
     assert oscar.act("gates/trunk", "freeze", reason="a pause")["by"] == "oscar"
     with pytest.raises(ControlRefused, match="no rule"):
         oscar.act("landings/1", "hold", reason="x")
+    _append(yard, "c['www']['authz'].allowRules = [util.cd.ControlEndpointMatcher(role='nobody')]\n")
+    yard.site.processes["master"].send_signal(signal.SIGHUP)
+    yard.until(lambda: "configuration update complete" in log_of(yard), "the new rules to be read")
+    with pytest.raises(ControlRefused, match="nobody"):
+        oscar.act("gates/trunk", "resume")
     log = log_of(yard)
     assert "refused: 'freeze' on 'cd/gates/trunk' by 'anonymous'" in log
+    assert log.count("refused: 'resume' on 'cd/gates/trunk' by 'oscar'") == 1
     assert "refused: 'freeze' on 'cd/gates/trunk' by 'eve'" in log
     assert "done: 'freeze' on 'cd/gates/trunk' by 'oscar'" in log
 

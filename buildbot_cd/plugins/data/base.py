@@ -14,7 +14,7 @@ from twisted.python import log
 from buildbot_cd.engine.control import ACTIONS, BadOrder, Order, OutOfDate, parse
 from buildbot_cd.engine.lookup import engine_of
 from buildbot_cd.engine.views import Lens
-from buildbot_cd.errors import ConfigError, ControlRefused
+from buildbot_cd.errors import CdError, ConfigError, ControlRefused
 from buildbot_cd.plugins.data.permission import ANONYMOUS, require, said
 
 if TYPE_CHECKING:
@@ -64,6 +64,12 @@ def lens_of(engine: Engine) -> Lens:
     return Lens(engine.policy, engine.now(), budget, engine.memory)
 
 
+def _code(error: BadOrder | ControlRefused) -> int:
+    if isinstance(error, BadOrder):
+        return int(JSONRPC_CODES["invalid_params"])
+    return OUT_OF_DATE if isinstance(error, OutOfDate) else REFUSED
+
+
 class Controlled(CdEndpoint):
     """An endpoint that takes orders. ``objects`` is a key of `engine.control.ACTIONS`."""
 
@@ -87,16 +93,12 @@ class Controlled(CdEndpoint):
         what = f"{action[:50]!r} on {'/'.join(path)!r} by {by!r}"
         try:
             result = await self._ordered(action, args, kwargs, by, path)
-        except Forbidden as error:
-            log.msg(f"buildbot_cd: refused: {what}: {said(error)}")
-            raise
-        except BadOrder as error:
-            log.msg(f"buildbot_cd: refused: {what}: {error}")
-            raise BadJsonRpc2(str(error), JSONRPC_CODES["invalid_params"]) from error
-        except ControlRefused as error:
-            log.msg(f"buildbot_cd: refused: {what}: {error}")
-            code = OUT_OF_DATE if isinstance(error, OutOfDate) else REFUSED
-            raise BadJsonRpc2(str(error), code) from error
+        except (Forbidden, CdError, exceptions.InvalidPathError, exceptions.InvalidControlException) as error:
+            why = said(error) if isinstance(error, Forbidden) else str(error)
+            log.msg(f"buildbot_cd: refused: {what}: {why}")
+            if not isinstance(error, BadOrder | ControlRefused):
+                raise
+            raise BadJsonRpc2(str(error), _code(error)) from error
         log.msg(f"buildbot_cd: done: {what}")
         return result
 
@@ -106,7 +108,7 @@ class Controlled(CdEndpoint):
         engine = self.engine
         if action not in ACTIONS[self.kind_of_object]:
             known = ", ".join(ACTIONS[self.kind_of_object])
-            raise exceptions.InvalidControlException(f"there is no {action!r} here; there are {known}")
+            raise exceptions.InvalidControlException(f"there is no {action[:50]!r} here; there are {known}")
         await require(self.master, path, action, args, by)
         await self.act(engine, parse(self.kind_of_object, action, args, by, engine.now()), kwargs)
         lens = lens_of(engine)
