@@ -47,7 +47,7 @@ GATE: dict[str, Any] = {
 
 @dataclass
 class Master:
-    """``gate`` is what it tells, ``raw`` an answer in its place, ``seen`` what it was asked; ``hang`` keeps it silent."""
+    """``gate`` is what it tells, ``raw`` an answer in its place, ``seen`` what was asked; ``hang`` keeps it silent."""
 
     url: str = ""
     gate: dict[str, Any] = field(default_factory=lambda: dict(GATE))

@@ -148,7 +148,7 @@ KbdInteractiveAuthentication no
 
 @pytest.fixture
 def ssh(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """A server in which each key says whose it is, as docs/how-to/server-hooks.md has it: its port, the keys' folder."""
+    """A server in which each key says whose it is, as docs/how-to/server-hooks.md has it: port and keys' folder."""
     if reason := missing():
         pytest.skip(reason)
     folder = tmp_path / "ssh"
