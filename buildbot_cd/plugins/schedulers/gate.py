@@ -47,8 +47,11 @@ class Gate(ReconfigurableBaseScheduler):
         """Begin to listen."""
         yield super().activate()
         if self.enabled:
-            wanted = ChangeFilter(branch=self.branch, repository_fn=self._ours)
-            yield self.startConsumingChanges(change_filter=wanted)
+            yield self.startConsumingChanges(change_filter=self.wanted())
+
+    def wanted(self) -> ChangeFilter:
+        """Which changes are on trunk. Bitbucket's hooks give a branch its full name."""
+        return ChangeFilter(branch=[self.branch, f"refs/heads/{self.branch}"], repository_fn=self._ours)
 
     def _ours(self, repository: str | None) -> bool:
         """Hooks and pollers spell one repository in many ways: the last part of the path has to do."""

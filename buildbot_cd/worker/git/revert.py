@@ -36,8 +36,9 @@ MOST_MESSAGE = 20_000
 def revert(mirror: Mirror, fields: Fields) -> dict[str, Any]:
     """{sha, tree, tip, evicted, unseen, also}, with ``adopted`` if an earlier run had pushed it, or {refused: why}.
 
-    {already: true, sha: tip, ...} if trunk looks like that as it is; {shadow: true, would: {...}} if nothing is to be
-    pushed. Trunk is never forced: a push that comes too late is computed anew on what others pushed.
+    {already: true, sha: tip, ...} if trunk looks like that as it is, which is then recorded beside trunk;
+    {shadow: true, would: {...}} if nothing is to be pushed. Trunk is never forced: a push that comes too late is
+    computed anew on what others pushed.
     """
     ask = Ask.read(fields)
     unknown, text = 0, ""
@@ -79,14 +80,29 @@ def _prepare(mirror: Mirror, ask: Ask) -> tuple[dict[str, Any], tuple[str, Plan]
         return found, None
     planned = plan(mirror, ask, trunk, tip)
     told = _told(mirror, planned)
-    if planned.tree == tree_of(mirror.git, tip):
-        return {"already": True, "sha": tip, "tree": planned.tree, "tip": tip, **told}, None
     sha = write(mirror.git, planned.tree, tip, ask.author, ask.when, message(mirror.git, ask, planned, mirror.branch))
+    if planned.tree == tree_of(mirror.git, tip):
+        _record(mirror, ask, trunk, planned, sha)
+        return {"already": True, "sha": tip, "tree": planned.tree, "tip": tip, **told}, None
     refused = checks.after(mirror.git, ask, planned, trunk)
     if refused is not None:
         return {**told, **refused, **_shown(mirror, ask, sha)}, None
     answer = {"sha": sha, "tree": planned.tree, "tip": tip, **told}
     return ({"shadow": True, "would": answer}, None) if ask.shadow else (answer, (sha, planned))
+
+
+def _record(mirror: Mirror, ask: Ask, trunk: Trunk, planned: Plan, sha: str) -> None:
+    """Keep under the gate's own ref, beside trunk, what trunk needed no commit for: it must not come back later.
+
+    A later replay would else take the change for one that nobody decided about, and keep it.
+    """
+    known = trunk.gone(trunk.until(planned.tip))
+    if ask.shadow or all(one in known for lost in planned.taken_back for one in lost.commits):
+        return
+    ref = _mark(mirror, ask, sha)
+    done = move(mirror, ref, sha, mirror.look_up(ref))
+    if "ok" not in done:
+        raise GitError(f"{ref} could not be set to {sha}: {done.get('refused', 'it was moved by somebody else')}")
 
 
 def _shown(mirror: Mirror, ask: Ask, sha: str) -> dict[str, Any]:

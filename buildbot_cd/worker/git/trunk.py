@@ -28,7 +28,7 @@ class Trunk:
     """Trunk from ``fork``, where it holds nothing but what ``tested`` holds, to ``tip``.
 
     ``held``: commits whose change ``tested`` holds already though they stand after ``fork``; ``ours``: the gate's own
-    reverts.
+    reverts; ``beside``: records, beside trunk, of what needed no revert on it, since it looked right already.
     """
 
     tip: str
@@ -37,6 +37,7 @@ class Trunk:
     commits: Mapping[str, Commit]
     held: frozenset[str]
     ours: frozenset[str]
+    beside: tuple[Commit, ...] = ()
 
     def until(self, tip: str) -> tuple[Step, ...]:
         """The steps up to and with ``tip``; none if that is ``fork``."""
@@ -50,8 +51,10 @@ class Trunk:
         return all(step.sha in known for step in self.steps)
 
     def gone(self, steps: Sequence[Step]) -> set[str]:
-        """Commits that the gate's reverts among ``steps`` took back."""
+        """Commits that the gate took back by what it committed on ``steps`` or beside them."""
+        places = {self.fork, *(step.sha for step in steps)}
         reverts = [self.commits[step.sha] for step in steps if step.sha in self.ours]
+        reverts += [one for one in self.beside if one.parents[0] in places]
         return values(reverts, REVERTS) | values(reverts, ALSO)
 
 
@@ -61,9 +64,21 @@ def look(mirror: Mirror, tested: str, tip: str, bot: Identity, stops: Iterable[s
     if found is None:
         return None
     fork, built = found
-    steps = through(mirror.git, fork, tip, {*stops, *mirror.marks("revert").values()})
+    marks = frozenset(mirror.marks("revert").values())
+    steps = through(mirror.git, fork, tip, {*stops, *marks})
     commits = read(mirror.git, [step.sha for step in steps])
-    return Trunk(tip, fork, steps, commits, _held(mirror.git, built), _ours(mirror, commits, bot))
+    ours = frozenset(sha for sha, one in commits.items() if sha in marks and _is_revert(one, bot))
+    others = read(mirror.git, sorted(marks - ours))
+    beside = tuple(one for one in others.values() if one.parents and _is_revert(one, bot))
+    return Trunk(tip, fork, steps, commits, _held(mirror.git, built), ours, beside)
+
+
+def _is_revert(commit: Commit, bot: Identity) -> bool:
+    """Asked of commits that a ref names which only the gate may write.
+
+    Committer and trailers alone prove nothing, since anybody can write them.
+    """
+    return commit.committer_raw.lower() == bot.mail.lower() and AUTO in commit.trailers
 
 
 def _fork(git: Git, tested: str, tip: str) -> tuple[str, tuple[str, ...]] | None:
@@ -82,16 +97,3 @@ def _held(git: Git, built: tuple[str, ...]) -> frozenset[str]:
         if head:
             held.update(range_of(git, None if base == "none" else base, head))
     return frozenset(held)
-
-
-def _ours(mirror: Mirror, commits: Mapping[str, Commit], bot: Identity) -> frozenset[str]:
-    """Reverts that the gate pushed: each is named by a ref that came with it, and that only the gate may write.
-
-    Committer and trailers alone prove nothing, since anybody can write them.
-    """
-    named = set(mirror.marks("revert").values())
-    return frozenset(
-        sha
-        for sha, one in commits.items()
-        if sha in named and one.committer_raw.lower() == bot.mail.lower() and AUTO in one.trailers
-    )
