@@ -24,7 +24,7 @@ LIMIT = 180.0
 HOSTS = 4
 CHAIN = ("one", "two", "three")
 WITH_STEPS = "deploy"
-"""The chain's last build: what a stock user's deploy would be, a checkout and one command each to copy and to switch."""
+"""The chain's last build, a stock user's deploy: a checkout, and one command each to copy and to switch."""
 
 # What both masters add to their configuration: a note of every event, and a builder whose only step does nothing.
 COMMON = """
