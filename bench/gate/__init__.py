@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from bench.gate.masters import Ours, Stock
+from bench.gate.masters import WITH_STEPS, Ours, Stock
 from bench.report import Options, Report, Target, table
 
 MOST = 1.5
@@ -36,7 +36,7 @@ HOPS = (
     Hop("push -> TESTING", "told", "testing", 1),
     Hop("failed verdict -> revert on trunk", "reverting", "pushed", 1),
     Hop("PASSED -> first canary switch", "passed", "switched", 1),
-    Hop("first failure -> failed verdict", "confirming", "reverting", 1, target=False),
+    Hop("first failure -> failed verdict", "confirming", "reverting", 2, target=False),
     Hop("TESTING -> PASSED", "testing", "passed", 1, target=False),
 )
 
@@ -71,7 +71,8 @@ def _rounds(ours: Ours, stock: Stock, number: int) -> tuple[list[dict[str, float
 def _report(options: Options, seen: list[dict[str, float]], chains: list[list[float]]) -> Report:
     # A hop that begins with a push is held against builds that a push starts, the others against a build's end.
     first = median(chain[1] - chain[0] for chain in chains)
-    next_one = median(after - before for chain in chains for before, after in pairwise(chain[1:]))
+    next_one = median(after - before for chain in chains for before, after in pairwise(chain[1:-1]))
+    same_steps = median(chain[-1] - chain[-2] for chain in chains)
     report = Report("gate", options.seed)
     rows: list[list[object]] = []
     for hop in HOPS:
@@ -82,5 +83,9 @@ def _report(options: Options, seen: list[dict[str, float]], chains: list[list[fl
         report.peers[hop.name] = round(theirs, 4)
         if hop.target:
             report.targets.append(Target(f"{hop.name}, times stock", mine / theirs, most=MOST))
+    report.peers[f"stock build of checkout and two commands ({WITH_STEPS})"] = round(same_steps, 4)
+    mine = float(report.ours[HOPS[2].name])
+    rows.append([f"{HOPS[2].name}, beside a stock build of as many steps", 1, 1000 * mine, 1000 * same_steps])
+    rows[-1] += [mine / same_steps, len(chains)]
     table(["hop", "builds in a row", "ours ms", "stock ms", "ratio", "n"], rows)
     return report

@@ -18,10 +18,13 @@ from typing import Any
 
 from buildbot_cd.cli.demo.site import Site
 from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
+from buildbot_cd.testing.repositories import Repository
 
 LIMIT = 180.0
 HOSTS = 4
 CHAIN = ("one", "two", "three")
+WITH_STEPS = "deploy"
+"""The chain's last build, a stock user's deploy: a checkout, and one command each to copy and to switch."""
 
 # What both masters add to their configuration: a note of every event, and a builder whose only step does nothing.
 COMMON = """
@@ -64,6 +67,11 @@ c["builders"] = [trivial("one", "w-1", ["true"])]
 for before, name in zip({chain!r}, {chain!r}[1:]):
     c["builders"].append(trivial(name, "w-1", ["true"]))
     c["schedulers"].append(schedulers.Dependent(name=name, upstream=c["schedulers"][-1], builderNames=[name]))
+deploy = util.BuildFactory([steps.Git(repourl={repository!r}, branch="main", mode="full", method="clean")])
+deploy.addSteps([steps.ShellCommand(command=["true"]), steps.ShellCommand(command=["true"])])
+c["builders"].append(util.BuilderConfig(name={deploy!r}, workernames=["w-1"], factory=deploy))
+c["schedulers"].append(
+    schedulers.Dependent(name={deploy!r}, upstream=c["schedulers"][-1], builderNames=[{deploy!r}]))
 """
 
 
@@ -76,9 +84,9 @@ class Noted(Site):
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def tell(self, repository: str) -> float:
+    def tell(self, repository: str, revision: str) -> float:
         """Tell of a push through the change hook, as a git server does; when that began."""
-        fields = {"revision": "HEAD", "branch": "main", "repository": repository, "author": "x", "comments": ""}
+        fields = {"revision": revision, "branch": "main", "repository": repository, "author": "x", "comments": ""}
         body = urllib.parse.urlencode(fields).encode()
         began = time.time()
         with urllib.request.urlopen(f"{self.url}/change_hook/base", body, 30):  # noqa: S310 - own loopback
@@ -97,17 +105,20 @@ class Stock:
 
     def start(self) -> None:
         """Start master and worker."""
-        self.site.prepare({}, {}, COMMON + STOCK.format(chain=CHAIN))
+        self.repository = Repository.create(self.directory.parent / "stock.git")
+        self.revision = self.repository.commit({"app.txt": "first"})
+        stock = STOCK.format(chain=CHAIN, repository=str(self.repository.path), deploy=WITH_STEPS)
+        self.site.prepare({}, {}, COMMON + stock)
         self.site.start()
 
     def chain(self) -> list[float]:
         """One push: when it was told, and when each build of the chain had ended."""
         before = len(self.site.notes())
-        began = self.site.tell("/nowhere.git")
+        began = self.site.tell(str(self.repository.path), self.revision)
 
         def ended() -> list[float]:
             found = [one["at"] for one in self.site.notes()[before:] if one["key"][0] == "builders"]
-            return found if len(found) == len(CHAIN) else []
+            return found if len(found) == len(CHAIN) + 1 else []
 
         return [began, *self.site.wait(ended, "the chain's builds", LIMIT)]
 
@@ -183,7 +194,7 @@ class Ours:
         if not good:
             (self.bad / head).touch()
         self.push()
-        seen = {"told": self.site.tell(str(self.repository))}
+        seen = {"told": self.site.tell(str(self.repository), head)}
         end = "live" if good else "reverted"
 
         def states() -> dict[str, float]:

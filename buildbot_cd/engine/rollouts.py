@@ -203,6 +203,14 @@ def reported(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
     return _with(row, record, now)
 
 
+def staged(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
+    """The row after an event of staging: a host that answered told what it carries as well, as a probe does."""
+    if "release" in event:
+        seen = {"phase": "status", "release": event["release"], "releases": [], "error": event.get("error")}
+        row = observed(row, seen, now)
+    return reported(row, event, now)
+
+
 def _record(row: HostRow) -> HostRecord:
     return HostRecord(row.desired, row.observed, row.previous, Phase(row.phase), row.error)
 

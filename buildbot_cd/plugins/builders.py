@@ -10,6 +10,7 @@ from buildbot.process.factory import BuildFactory
 from buildbot.steps.shell import ShellCommand
 from buildbot.steps.source.git import Git
 
+from buildbot_cd.plugins.steps.checkout import Checkout
 from buildbot_cd.plugins.steps.finish_rollout import FinishRollout
 from buildbot_cd.plugins.steps.git_effect import GitEffect
 from buildbot_cd.plugins.steps.immune_system import ImmuneSystem
@@ -55,7 +56,7 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
         return []
     release, fleet = config.release, config.fleet
     common: dict[str, Any] = {"fleet": fleet, "python": release.python}
-    steps: list[Any] = [_checkout(config)]
+    steps: list[Any] = [Checkout(release.python, config.trunk.repository, config.trunk.branch)]
     if release.build:
         steps.append(ShellCommand(command=list(release.build), name="build release", haltOnFailure=True))
     steps.append(StageRelease(path=release.path, immune=config.immune, **common))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED
 
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
-from buildbot_cd.engine.rollouts import hosts_in, observed, reported, stages_in
+from buildbot_cd.engine.rollouts import hosts_in, observed, reported, staged, stages_in
 from buildbot_cd.plugins.steps.program import ProgramStep
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class FleetStep(ProgramStep):
         hosts = [one for one in hosts_in(rollout) if one["name"] in wanted]
         if not hosts:
             return rows
-        learn = observed if verb == "status" else reported
+        learn = {"status": observed, "stage": staged}.get(verb, reported)
         changed: dict[str, HostRow] = {}
         ended: list[bool] = []
 

@@ -31,8 +31,7 @@ class StageRelease(FleetStep):
         self.path, self.immune = path, immune
 
     async def act(self, intent: Intent, rollout: Rollout) -> int:
-        """Probe all hosts, copy, check; what was done before an interruption is found done."""
-        await self.fan_out("status", rollout)
+        """Copy and check; hosts tell what they carry, and what was done before an interruption is found done."""
         rows, baseline = await defer.gatherResults(
             [defer.ensureDeferred(self._stage(rollout)), defer.ensureDeferred(self._baseline(rollout))],
             consumeErrors=True,
