@@ -2,14 +2,14 @@
 """Keep a pytest on a worker that has collected already, and give it chunk after chunk.
 
     python cd_warm.py start --socket S --runner cd_pytest.py [--files LIST] -- [arguments for pytest]
-    python cd_warm.py chunk --socket S          a JSON list of {"nid": ..., "after": [nid, ...]} on stdin
+    python cd_warm.py chunk --socket S          {"tests": [{"nid": ..., "after": [nid, ...]}, ...]} on stdin
     python cd_warm.py stop --socket S
 
 This file is sent to a worker beside `pytest_stream.py` and run by the tested project's own Python (3.8 or later).
 ``start`` collects (only LIST's files, one a line) and leaves two processes behind, in a session of their own: pytest,
 which waits at the socket, and its guard, which ends it when the socket is gone or nobody was there for `IDLE` seconds.
-``start`` and ``stop`` end an older one. What the events mean tells `pytest_stream.py`; besides there are ``ready``, ``blocked`` (what
-the test waits for did not pass in this chunk) and ``died`` (pytest ended in the middle; no ``end`` follows).
+``start`` and ``stop`` end an older one. What the events mean tells `pytest_stream.py`; besides there are ``ready``,
+``blocked`` (what the test waits for did not pass in this chunk) and ``died`` (pytest ended; no ``end`` follows).
 """
 
 from __future__ import annotations
@@ -191,13 +191,13 @@ def warm_plugin(runner: Any) -> Any:
             super().__init__(line, names, ["pytest:" + name for name in files or ()])
             self.all_files, self.listening = files is None, listening
             self.items: dict[str, tuple[int, Any]] = {}
-            self.wanted = {}
+            self.wanted: dict[str, tuple[str, ...]] = {}
             self.client: socket.socket | None = None
 
         def ignored(self, path: Any) -> bool | None:
             return None if self.all_files else super().ignored(path)
 
-        @runner.around
+        @runner.around  # type: ignore[untyped-decorator]
         def pytest_collection_modifyitems(self, items: list[Any]) -> Iterator[None]:
             yield
             for number, item in enumerate(items):
@@ -209,7 +209,7 @@ def warm_plugin(runner: Any) -> Any:
                 self.of_item[item] = nid
                 self.items[nid] = (number, item)
 
-        @runner.instead
+        @runner.instead  # type: ignore[untyped-decorator]
         def pytest_runtestloop(self, session: Any) -> bool:
             self.between = Between.from_parent(session, name="between chunks")
             self.out.event("ready", count=len(self.items))
@@ -218,17 +218,20 @@ def warm_plugin(runner: Any) -> Any:
             while True:
                 self.client, _ = self.listening.accept()
                 with self.client.makefile("rb") as asked:
-                    chunk = json.loads(asked.readline() or b"[]")
+                    chunk = json.loads(asked.readline() or b"{}").get("tests", [])
                 self.out.handle = self.client.fileno()
                 self.run_chunk(session, chunk)
                 self.out.event("end", exit=0, count=len(self.results))
+                if self.cut_off():
+                    return True  # the client was cut off: whoever did that wants no more of this
                 self.out.handle = -1
                 self.wanted = {}
                 self.client.close()  # not in a finally: if a test stops pytest, `finish` still has words for the client
 
         def run_chunk(self, session: Any, chunk: list[dict[str, Any]]) -> None:
             self.wanted = {runner.named(one["nid"]): tuple(one.get("after") or ()) for one in chunk}
-            self.results, self.turn = set(), None
+            self.results: set[str] = set()
+            self.turn: str | None = None
             self.good: set[str] = set()
             order = self.in_order()
             for number, nid in enumerate(order):
@@ -236,6 +239,8 @@ def warm_plugin(runner: Any) -> Any:
                     self.out.event("blocked", nid=nid)
                     self.results.add(nid)
                     continue
+                if self.cut_off():
+                    return
                 after = next((one for one in order[number + 1 :] if not self.is_blocked(one, nid)), None)
                 next_item = self.between if after is None or self.needs(after, nid) else self.items[after][1]
                 item = self.items[nid][1]
@@ -258,6 +263,9 @@ def warm_plugin(runner: Any) -> Any:
                     else:
                         placed[stack.pop()] = None
             return list(placed)
+
+        def cut_off(self) -> bool:
+            return bool(self.out.handle < 0)
 
         def needs(self, nid: str, other: str) -> bool:
             return other in self.wanted[nid]
@@ -284,12 +292,12 @@ def warm_plugin(runner: Any) -> Any:
 # -- a client
 
 
-def chunk(path: str, tests: list[dict[str, Any]]) -> int:
-    """Have these tests run, and pass on what pytest says."""
+def chunk(path: str, asked: dict[str, Any]) -> int:
+    """Have the tests run that are asked for, and pass on what pytest says."""
     with socket.socket(socket.AF_UNIX) as line:
         try:
             line.connect(path)
-            line.sendall((json.dumps(tests) + "\n").encode("ascii"))
+            line.sendall((json.dumps(asked) + "\n").encode("ascii"))
         except OSError as error:
             say(json.dumps({"event": "died", "text": f"no pytest waits at {path}: {error}"}))
             return DIED

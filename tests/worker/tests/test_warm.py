@@ -54,7 +54,7 @@ class Warm:
         """Run tests of test_a.py."""
         needs = {name: [A + one for one in ones] for name, ones in (after or {}).items()}
         tests = [{"nid": A + name, "after": needs.get(name, [])} for name in names]
-        return self.call("chunk", stdin=json.dumps(tests))
+        return self.call("chunk", stdin=json.dumps({"tests": tests}))
 
     @property
     def log(self) -> str:
@@ -228,7 +228,7 @@ def test_stop_ends_it_also_in_the_middle_of_a_test(warm: Warm) -> None:
         cwd=warm.project.top,
     )
     assert client.stdin is not None
-    client.stdin.write(json.dumps([{"nid": A + "test_hang"}]).encode())
+    client.stdin.write(json.dumps({"tests": [{"nid": A + "test_hang"}]}).encode())
     client.stdin.close()
     until((warm.project.top / "hangs").exists)
     pids = [int(one) for one in (warm.project.top / "hangs").read_text().split()]
