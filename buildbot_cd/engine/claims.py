@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.dispatch import Asker, Offer, Other, Pace, Ready, Speed, Waiting, assign, relative
+from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, warm
 from buildbot_cd.core.dispatch.leases import CRASHES, Held, lease, to_copy
 from buildbot_cd.store.rows import PlannedTest, TestResult
 
@@ -36,8 +36,10 @@ class Given:
     doomed: tuple[str, ...] = ()
 
 
-def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, pace: Pace, now: float) -> Given:
+def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, overhead: float, now: float) -> Given:
     """Answer everybody that asks; ``pool`` is how many workers share the run at most.
+
+    ``overhead`` is what a chunk costs in seconds, as long as nothing was learnt of that.
 
     Claims that nobody keeps alive are given up before. A test in which two runners died is ended as an error.
     """
@@ -47,6 +49,8 @@ def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, pace: Pace, now: flo
     gate = _gate(tx, run)
     known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
     alone = any(ask.alone for ask in asks)
+    costs = [one.overhead for one in known.values() if one.overhead is not None]
+    pace = warm(sum(costs) / len(costs) if costs else overhead)
     offer, askers = _offer(found, asks, known, 1 if alone else pool)
     shares: dict[str, tuple[PlannedTest, ...]] = {}
     for worker, nids in assign(askers, offer, pace).items() if offer.ready else ():

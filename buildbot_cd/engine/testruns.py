@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from twisted.internet import defer
 
-from buildbot_cd.core.dispatch import Estimate, Speed, Work, expected, lower_bound, order, updated, warm, watched
+from buildbot_cd.core.dispatch import (
+    Estimate,
+    Speed,
+    Work,
+    expected,
+    lower_bound,
+    order,
+    updated,
+    watched,
+    with_overhead,
+)
 from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
@@ -66,6 +76,7 @@ class TestRuns:
         self._asking: dict[int, dict[Ask, defer.Deferred[tuple[PlannedTest, ...]]]] = {}
         self._serving: set[int] = set()
         self._begun: set[int] = set()
+        self._reserves: dict[int, str] = {}
 
     async def create(self, key: str, kind: str, revision: str) -> Run:
         """A run that belongs to no landing, such as a try build's."""
@@ -150,7 +161,7 @@ class TestRuns:
         asks = list(asking)
         try:
             given = await self.store.transact(
-                lambda tx: claim(tx, run, asks, max(1, self.workers()), warm(OVERHEAD), self.now())
+                lambda tx: claim(tx, run, asks, max(1, self.workers()), OVERHEAD, self.now())
             )
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for waiter in asking.values():
@@ -189,9 +200,34 @@ class TestRuns:
         tx.durations.put(self.gate, fresh)
         tx.durations.put_speeds(self.gate, {worker: (learnt.mean, learnt.n, learnt.overhead)})
 
+    async def chunk_ended(self, worker: str, wall: float, tests: float) -> None:
+        """Learn what a chunk costs: it took ``wall`` seconds, of which its tests took ``tests``."""
+
+        def write(tx: Tx) -> None:
+            row = tx.durations.speeds(self.gate).get(worker)
+            learnt = with_overhead(Speed() if row is None else Speed(*row), wall, tests)
+            tx.durations.put_speeds(self.gate, {worker: (learnt.mean, learnt.n, learnt.overhead)})
+
+        await self.store.transact(write)
+
+    async def may_leave(self, run: int, worker: str) -> bool:
+        """Whether a shard that got nothing may end: nothing waits, and another one stays for what may come back."""
+        counts = await self.counts(run)
+        if counts.waiting:
+            return False
+        return not counts.claimed or self._reserves.setdefault(run, worker) != worker
+
+    async def files(self, run: int) -> tuple[str, ...]:
+        """The files of the run's tests."""
+        nids = await self.store.transact(lambda tx: tx.runs.nids(run))
+        ours = (nid.removeprefix("pytest:") for nid in nids if nid.startswith("pytest:"))
+        return tuple(dict.fromkeys(nid.partition("::")[0] for nid in ours))
+
     async def release(self, run: int, worker: str, suspect: str | None = None) -> None:
         """The worker's shard ends, or its runner died in ``suspect``: what it did not finish waits again."""
         await self.store.transact(lambda tx: tx.runs.release(run, worker, suspect))
+        if self._reserves.get(run) == worker:
+            del self._reserves[run]
         self.changed(run)
 
     async def counts(self, run: int) -> Counts:

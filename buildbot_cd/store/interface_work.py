@@ -101,6 +101,9 @@ class Runs(Protocol):
     def worked(self, ident: int) -> tuple[float | None, tuple[str, ...]]:
         """When the run's last result so far came, None before the first, and who took tests, by name."""
 
+    def nids(self, ident: int) -> tuple[str, ...]:
+        """The run's tests by name, by position."""
+
     def counts(self, ident: int) -> Counts:
         """How many are in which state."""
 

@@ -308,7 +308,7 @@ class RunAgreement(Agreement):
     def run_read(self, ident: int, key: str) -> None:
         self.same(lambda tx: (tx.runs.get(ident), tx.runs.by_key(key), tx.runs.for_landing(ident)))
         self.same(lambda tx: tx.runs.tests(ident))
-        self.same(lambda tx: tx.runs.counts(ident))
+        self.same(lambda tx: (tx.runs.counts(ident), tx.runs.nids(ident)))
         self.same(lambda tx: tx.runs.worked(ident))
 
 

@@ -6,7 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
+from twisted.internet import defer, task
 
+from buildbot_cd.core.dispatch.leases import BEAT, hung
+from buildbot_cd.engine.logs import logged
+from buildbot_cd.plugins.steps.chunk_results import ChunkResults
 from buildbot_cd.plugins.steps.pytest_program import PytestStep
 from buildbot_cd.store.rows import HARMLESS, TestResult
 
@@ -16,7 +20,10 @@ if TYPE_CHECKING:
     from buildbot_cd.store.rows import PlannedTest
 
 LIST = "../cd_tests.txt"
-"""Where the chunk's test ids are written for the program."""
+"""Where a chunk's test ids are written for a pytest that does not stay."""
+
+FALSE_STARTS = 2
+"""So often may a runner end before it began a test; then its tests have no answer."""
 
 PATIENCE = 5.0
 """Seconds between looks while all that is left waits for a test that runs elsewhere."""
@@ -34,81 +41,131 @@ class RunTests(PytestStep):
             self.descriptionDone = ["no run was planned"]
             return SKIPPED
         self.ran: dict[str, TestResult] = {}
+        self.run_id, self.is_warm, self.false_starts = int(run), False, 0
         await self.prepare()
-        await self.engine.tests.release(int(run), self.workername)  # claims of an earlier shard here that was cut off
+        await self.engine.tests.release(self.run_id, self.workername)  # claims of an earlier shard that was cut off
         try:
-            await self._claim_and_run(int(run))
+            await self._claim_and_run()
         finally:
-            await self.engine.tests.release(int(run), self.workername)
+            await self.engine.tests.release(self.run_id, self.workername)
+            if self.is_warm:
+                await self.cool()
         failed = [nid for nid, one in self.ran.items() if one.outcome not in HARMLESS]
         self.descriptionDone = [self._told(failed)]
         if self._is_try:
-            await self._tell_try(int(run), failed)
+            await self._tell_try(failed)
         return FAILURE if failed else SUCCESS
 
     @property
     def _is_try(self) -> bool:
         return str(self.getProperty("buildername")) == "cd-try"
 
-    async def _claim_and_run(self, run: int) -> None:
+    async def _claim_and_run(self) -> None:
+        await self._warm_up()  # before the first claim: nobody else waits for what is claimed here
         while not self.stopped:
-            chunk = await self.engine.tests.claim(run, self.workername, alone=self._is_try)
+            chunk = await self.engine.tests.claim(self.run_id, self.workername, alone=self._is_try)
             if chunk:
-                await self._run(run, chunk)
-                continue
-            counts = await self.engine.tests.counts(run)
-            if not counts.waiting or self.getProperty("cd_avoid"):
+                await self._run(chunk)
+            elif self.getProperty("cd_avoid") or await self.engine.tests.may_leave(self.run_id, self.workername):
                 return
-            await self.engine.pause(PATIENCE)
+            else:
+                await self.engine.pause(PATIENCE)
 
-    async def _run(self, run: int, chunk: Sequence[PlannedTest]) -> None:
-        results: dict[str, TestResult] = {}
-        wanted = {one.nid for one in chunk}
-        listed = [one.nid for one in chunk if one.nid.startswith("pytest:")]
-        await self.send("\n".join(listed) + "\n", LIST)
-
-        def found(event: dict[str, Any]) -> None:
-            self._note(event, wanted, results)
-
-        code = await self.pytest("run", found, "--tests", LIST, "--") if listed else None
+    async def _run(self, chunk: Sequence[PlannedTest]) -> None:
+        heard = ChunkResults((one.nid for one in chunk), self.engine.now)
+        if not self.is_warm:
+            await self._warm_up()
+        begun = self.engine.now()
+        beat = task.LoopingCall(self._beat, heard, {one.nid: one.estimate for one in chunk})
+        beat.clock = self.buildmaster.reactor
+        beat.start(BEAT, now=False).addErrback(logged("buildbot_cd: a shard's sign of life failed"))
+        try:
+            code = await self._ask_pytest(chunk, heard)
+        finally:
+            beat.stop()
+        await self._report(heard.fresh())
         if self.stopped:
             return  # a cut-off chunk is no answer: what was not reported is claimed again
-        for nid in wanted - set(results):
-            results[nid] = TestResult(
-                nid, "missing", 0.0, f"asked for, but gave no result; the runner ended with {code}"
-            )
-        self.ran |= results
-        await self.engine.tests.report(run, self.workername, list(results.values()))
-        self.description = [f"{len(self.ran)} tests"]
-        self.updateSummary()
-
-    def _note(self, event: dict[str, Any], wanted: set[str], results: dict[str, TestResult]) -> None:
-        kind = event.get("event")
-        if kind == "result":
-            self._result(str(event["nid"]), event, wanted, results)
-        elif kind == "error":
-            nid = f"pytest:{event.get('path')}"
-            for one in wanted:
-                if one == nid or one.startswith(f"{nid}::"):
-                    results[one] = TestResult(one, "error", 0.0, str(event.get("text") or ""))
-
-    def _result(self, nid: str, event: dict[str, Any], wanted: set[str], results: dict[str, TestResult]) -> None:
-        outcome, seconds = str(event["outcome"]), float(event.get("seconds") or 0.0)
-        if nid in wanted:
-            results[nid] = TestResult(nid, outcome, seconds, str(event.get("text") or ""))
+        if not heard.ended and self._worth_another_try(heard):
+            self.is_warm = False
+            await self.engine.tests.release(self.run_id, self.workername, heard.running)
             return
-        # A whole file was asked for, to see whether it can be collected: any result of it says yes.
-        file = nid.split("::", 1)[0]
-        if file in wanted:
-            results.setdefault(file, TestResult(file, "passed", seconds))
+        await self._report(heard.without_answer(code))
+        await self.engine.tests.chunk_ended(self.workername, self.engine.now() - begun, heard.seconds)
+
+    async def _warm_up(self) -> None:
+        files = await self.engine.tests.files(self.run_id)
+        if any(files) and self.false_starts < FALSE_STARTS:
+            self.is_warm = await self.warm_up(files)
+            self.false_starts += not self.is_warm
+
+    def _worth_another_try(self, heard: ChunkResults) -> bool:
+        """Whether a runner that broke off should be started anew: not if it never gets as far as a test."""
+        if heard.running is None and not heard.results:
+            self.false_starts += 1
+        return self.false_starts < FALSE_STARTS
+
+    async def _ask_pytest(self, chunk: Sequence[PlannedTest], heard: ChunkResults) -> int | None:
+        """Run the chunk by the pytest that stays, else by a fresh one."""
+        ours = [one for one in chunk if one.nid.startswith("pytest:")]
+        if not ours:
+            heard.ended = True
+            return None
+        reporting: defer.Deferred[None] = defer.succeed(None)
+
+        def found(event: dict[str, Any]) -> None:
+            nonlocal reporting
+            heard.note(event)
+            if event.get("event") == "result" and reporting.called:
+                reporting = defer.ensureDeferred(self._report_soon(heard))
+
+        if self.is_warm:
+            code = await self.warm_chunk(ours, found)
+        else:
+            await self.send("\n".join(one.nid for one in ours) + "\n", LIST)
+            code = await self.pytest("run", found, "--tests", LIST, "--")
+        await reporting
+        return code
+
+    async def _report_soon(self, heard: ChunkResults) -> None:
+        """Report what arrived together: a worker sends on what a command wrote every few seconds."""
+        await task.deferLater(self.buildmaster.reactor, 0)
+        while fresh := heard.fresh():
+            await self._report(fresh)
+
+    async def _report(self, results: Sequence[TestResult]) -> None:
+        if results:
+            self.ran |= {one.nid: one for one in results}
+            await self.engine.tests.report(self.run_id, self.workername, results)
+            self.description = [f"{len(self.ran)} tests"]
+            self.updateSummary()
+
+    async def _still(self, heard: ChunkResults, expected: dict[str, float]) -> str:
+        """Why the chunk should be cut off, empty if it should not."""
+        nid = heard.running
+        if nid is not None and hung(expected.get(nid, 1.0), self.engine.now() - heard.since):
+            text = f"hung: it ran for {self.engine.now() - heard.since:.0f} s, {expected.get(nid, 1.0):.1f} s expected"
+            await self._report([TestResult(nid, "error", 0.0, text)])
+            return f"{nid} hangs"
+        if await self.engine.tests.beat(self.run_id, self.workername, nid):
+            return ""
+        return "" if heard.wanted <= set(heard.results) else "the run goes on, or ended, without this shard"
+
+    def _beat(self, heard: ChunkResults, expected: dict[str, float]) -> defer.Deferred[None]:
+        async def beat() -> None:
+            why = await self._still(heard, expected)
+            if why and self.cmd is not None:
+                await defer.maybeDeferred(self.cmd.interrupt, why)
+
+        return defer.ensureDeferred(beat())
 
     def _told(self, failed: list[str]) -> str:
         names = ", ".join(nid.removeprefix("pytest:") for nid in failed[:3])
         more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
         return f"{len(self.ran)} tests" + (f", {len(failed)} failed: {names}{more}" if failed else ", all passed")
 
-    async def _tell_try(self, run: int, failed: list[str]) -> None:
-        await self.engine.tests.finish(run)
+    async def _tell_try(self, failed: list[str]) -> None:
+        await self.engine.tests.finish(self.run_id)
         selection = str(self.getProperty("cd_selection") or "")
         text = "; ".join(part for part in (self._told(failed), f"selected {selection}" if selection else "") if part)
         self.setProperty("cd_try", text, "Continuous deployment")

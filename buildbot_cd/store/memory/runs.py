@@ -102,6 +102,9 @@ class MemoryRuns(MemoryClaims):
         names = {test.worker for test in tests if test.worker is not None}
         return max(times, default=None), tuple(sorted(names))
 
+    def nids(self, ident: int) -> tuple[str, ...]:
+        return tuple(test.nid for test in self.tests(ident))
+
     def counts(self, ident: int) -> Counts:
         tests = self.tests(ident)
         done = [test for test in tests if test.state is WorkState.DONE]

@@ -134,6 +134,11 @@ class SqlRuns:
         names = sa.select(run_test.c.worker).where(mine & run_test.c.worker.is_not(None)).distinct()
         return last, tuple(sorted(self._conn.execute(names).scalars()))
 
+    def nids(self, ident: int) -> tuple[str, ...]:
+        self._existing(ident)
+        query = sa.select(run_test.c.nid).where(run_test.c.run == ident).order_by(run_test.c.position)
+        return tuple(self._conn.execute(query).scalars())
+
     def counts(self, ident: int) -> Counts:
         self._existing(ident)
         columns = (run_test.c.state, run_test.c.outcome)

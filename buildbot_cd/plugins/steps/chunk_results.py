@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a chunk's runner has said so far: results, the test that it is in, and how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.store.rows import TestResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class ChunkResults:
+    """Reads the events of `worker.tests.pytest_stream` for the tests that were asked for."""
+
+    def __init__(self, wanted: Iterable[str], now: Callable[[], float]) -> None:
+        """``now`` is a clock in seconds."""
+        self.wanted = set(wanted)
+        self.results: dict[str, TestResult] = {}
+        self.running: str | None = None
+        self.since = now()
+        self.ended = False
+        self._now = now
+        self._fresh: list[TestResult] = []
+        self._settled: set[str] = set()
+        """Blocked ones: the store knows what became of them when the failure before them is reported."""
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Take an event in. What is none of the documented ones is passed over."""
+        kind, nid = event.get("event"), str(event.get("nid") or "")
+        if kind == "start":
+            self.running, self.since = nid, self._now()
+        elif kind == "result":
+            self._result(nid, event)
+        elif kind == "missing" and nid in self.wanted:
+            self._put(TestResult(nid, "missing", 0.0, "asked for, but it is not there"))
+        elif kind == "blocked":
+            self._settled.add(nid)
+        elif kind == "end":
+            self.ended = True
+
+    def _result(self, nid: str, event: dict[str, Any]) -> None:
+        if nid == self.running:
+            self.running = None
+        outcome, seconds = str(event.get("outcome")), float(event.get("seconds") or 0.0)
+        if nid in self.wanted:
+            self._put(TestResult(nid, outcome, seconds, str(event.get("text") or "")))
+            return
+        # A whole file was asked for, to see whether it can be collected: any result of it says yes.
+        file = nid.split("::", 1)[0]
+        if file in self.wanted:
+            self._put(TestResult(file, "passed", seconds))
+
+    def _put(self, result: TestResult) -> None:
+        if result.nid not in self.results:
+            self.results[result.nid] = result
+            self._fresh.append(result)
+
+    def fresh(self) -> list[TestResult]:
+        """The results since the last call."""
+        found, self._fresh = self._fresh, []
+        return found
+
+    def without_answer(self, code: int | None) -> list[TestResult]:
+        """At the end of a runner that ended in order: a result for each test that had none."""
+        lost = sorted(self.wanted - set(self.results) - self._settled)
+        said = f"asked for, but gave no result; the runner ended with {code}"
+        for nid in lost:
+            self._put(TestResult(nid, "missing", 0.0, said))
+        return self.fresh()
+
+    @property
+    def seconds(self) -> float:
+        """What the tests took by themselves."""
+        return sum(one.seconds for one in self.results.values())
