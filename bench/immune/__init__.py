@@ -9,7 +9,10 @@ budget 1 %. Intervals are Clopper and Pearson's at 95 %.
 
 from __future__ import annotations
 
+import os
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +38,7 @@ class Size:
     first: int
 
 
-QUICK, WHOLE = Size(20, 12, 100), Size(400, 100, 400)
+QUICK, WHOLE = Size(20, 12, 100), Size(300, 100, 400)
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,37 @@ class Runs:
     bad: list[Array]
 
 
-def watches(scenario: Scenario, seed: int, number: int) -> list[Watch]:
-    """So many watches of a scenario, the same ones for the same seed."""
+def seeds(scenario: Scenario, seed: int, number: int) -> list[tuple[Scenario, np.random.SeedSequence]]:
+    """The sources of chance of so many watches, the same ones for the same seed."""
     stream = np.random.SeedSequence([seed, zlib.crc32(scenario.name.encode())])
-    return [observe(scenario, np.random.default_rng(one)) for one in stream.spawn(number)]
+    return [(scenario, one) for one in stream.spawn(number)]
+
+
+def watches(scenario: Scenario, seed: int, number: int) -> Iterator[Watch]:
+    """So many watches of a scenario."""
+    return (observe(scenario, np.random.default_rng(one)) for _, one in seeds(scenario, seed, number))
 
 
 def play(scenario: Scenario, seed: int, number: int) -> Runs:
-    """All methods on the same watches."""
+    """All methods on the same watches, on all processors."""
     runs = Runs(scenario, [], {peer.name: [] for peer in PEERS}, {}, [])
-    for watch in watches(scenario, seed, number):
-        runs.ours.append(judge_watch(watch, ALPHA, TOLERANCE))
-        runs.bad.append(watch.bad)
-        for peer in PEERS:
-            runs.scores[peer.name].append(peer.scores(watch))
-            runs.thresholds[peer.name] = peer.threshold(watch)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for outcome, scores, thresholds, bad in pool.map(_play_one, seeds(scenario, seed, number), chunksize=4):
+            runs.ours.append(outcome)
+            runs.bad.append(bad)
+            runs.thresholds.update(thresholds)
+            for name, path in scores.items():
+                runs.scores[name].append(path)
     return runs
+
+
+def _play_one(
+    given: tuple[Scenario, np.random.SeedSequence],
+) -> tuple[Outcome, dict[str, Array], dict[str, float], Array]:
+    scenario, seed = given
+    watch = observe(scenario, np.random.default_rng(seed))
+    scores = {peer.name: peer.scores(watch) for peer in PEERS}
+    return judge_watch(watch, ALPHA, TOLERANCE), scores, {p.name: p.threshold(watch) for p in PEERS}, watch.bad
 
 
 def minutes_of(runs: Runs, peer: Peer | None, threshold: float | None = None) -> list[int | None]:
