@@ -127,12 +127,25 @@ def _differences(series: Mapping[int, float], switch: int, step: float, weeks: i
     if np.count_nonzero(~np.isnan(hour)) < before / 2:
         return None
     level = float(np.nanmean(hour))
-    expected = np.array([usual(place) for place in range(switch + 1, switch + number + 1)]) + level
-    if np.isnan(expected).any():
+    places = range(switch + 1, switch + number + 1)
+    expected = _filled(np.array([usual(place) for place in places]))
+    if expected is None:
         return None
-    came = np.array([series.get(place, math.nan) for place in range(switch + 1, switch + number + 1)])
+    expected = expected + level
+    came = np.array([series.get(place, math.nan) for place in places])
+    if (filled := _filled(came)) is not None:
+        came = filled
     last = 0.0 if math.isnan(hour[-1]) else float(hour[-1]) - level
     return _Hours(expected, last, came - expected)
+
+
+def _filled(values: Vector) -> Vector | None:
+    """Gaps bridged by straight lines; None where more than half is missing."""
+    known = ~np.isnan(values)
+    if 2 * np.count_nonzero(known) < max(2, len(values)):
+        return None
+    places = np.arange(len(values))
+    return np.interp(places, places[known], values[known])
 
 
 def _fit(days: Sequence[Vector]) -> tuple[float, float]:
