@@ -15,6 +15,7 @@ from buildbot_cd.core.immune import (
     MetricInput,
     MetricKind,
     MetricSpec,
+    Reading,
     VerdictKind,
 )
 
@@ -62,6 +63,8 @@ def _intervals(watch: Watch, names: list[str]) -> list[Interval]:
         events, exposure = watch.counters
         inputs = [MetricInput(f"m{metric}", events=f"e{metric}", per="n") for metric in range(s.metrics)]
         columns = {"n": exposure[0], **{f"e{metric}": events[metric] for metric in range(s.metrics)}}
+    if not s.level and not s.restarts and not s.missing:
+        return _plain(watch, names)
     builder = IntervalBuilder(inputs)
     if not s.level:
         builder.add(0.0, {name: dict.fromkeys(columns, 0.0) for name in names})
@@ -75,4 +78,19 @@ def _intervals(watch: Watch, names: list[str]) -> list[Interval]:
             if answered[host]
         }
         built.append(builder.add((minute + 1.0) * SAMPLE_SECONDS, values))
+    return built
+
+
+def _plain(watch: Watch, names: list[str]) -> list[Interval]:
+    """Where no counter begins anew and no sample is lost the builder's result is known; this is it, faster."""
+    s = watch.scenario
+    everyone = frozenset(names)
+    events, exposure = watch.events.tolist(), watch.exposure.tolist()
+    built = []
+    for minute in range(s.before + s.minutes):
+        counts = {
+            f"m{metric}": tuple(map(Reading, names, events[metric][minute], exposure[metric][minute]))
+            for metric in range(s.metrics)
+        }
+        built.append(Interval(minute + 2, (minute + 1.0) * SAMPLE_SECONDS, counts, {}, everyone))
     return built

@@ -12,7 +12,9 @@ from buildbot_cd.core.immune.assemble import IntervalBuilder
 from buildbot_cd.core.immune.foresight import Foresight, foresee
 from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.judge import Judge, judge_without_control
+from buildbot_cd.core.immune.seasonal import Season
 from buildbot_cd.core.immune.values import Verdict, VerdictKind
+from buildbot_cd.engine.history import seasons
 from buildbot_cd.engine.providers import inputs_of, source_of, specs_of
 from buildbot_cd.errors import SourceError
 from buildbot_cd.sources.snapshot import HostAddress
@@ -71,10 +73,18 @@ class Watch:
         """What a watch of so many seconds will be able to see."""
         return foresee(self.specs, arms.canary, arms.control, self.immune.false_alarm, baseline, watch=seconds)
 
-    def judge(self, arms: Arms, baseline: Sequence[Interval], seconds: float) -> Judge:
-        """The judge of a watch of so many seconds."""
+    async def past(self, seconds: float) -> tuple[list[Season], list[str]]:
+        """What past weeks say of a watch of so many seconds that begins now, and sentences about what they do not."""
+        now = self.reactor.seconds()
+        try:
+            return await seasons(self.reactor, self.immune, len(self.hosts), now, seconds)
+        except SourceError as error:
+            return [], [f"past weeks could not be read: {error}"]
+
+    def judge(self, arms: Arms, baseline: Sequence[Interval], seconds: float, past: Sequence[Season] = ()) -> Judge:
+        """The judge of a watch of so many seconds; `past` serves it where there are no controls."""
         if not arms.control:
-            return judge_without_control(self.specs, arms.canary, self.immune.false_alarm, baseline)
+            return judge_without_control(self.specs, arms.canary, self.immune.false_alarm, baseline, seasons=past)
         looks = max(1, int(seconds / self.immune.source.every))
         return Judge(self.specs, arms.canary, arms.control, self.immune.false_alarm, baseline, expected_intervals=looks)
 

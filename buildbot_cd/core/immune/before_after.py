@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import gammaincinv
 
 from buildbot_cd.core.immune.counts import MIN_EVENTS
-from buildbot_cd.core.immune.mixture import GRID, log_mean_exp, poisson_log_ratios, small_sample_inflation
+from buildbot_cd.core.immune.mixture import GRID, log_grid_mean, poisson_log_ratios, small_sample_inflation
 from buildbot_cd.core.immune.prerate import PreRates, pre_rates
 from buildbot_cd.core.immune.values import Bad, MetricEvidence, MetricSpec
 
@@ -64,7 +64,7 @@ class BeforeAfterProcess:
 
     def evidence(self) -> MetricEvidence:
         """Where this metric stands now; the control totals are those of the window before the switch."""
-        log_e = log_mean_exp(self._now / self._phi) - math.log(2) if self._usable() else 0.0
+        log_e = log_grid_mean(self._now / self._phi) - math.log(2) if self._usable() else 0.0
         known = self._rates.known and self._usual > 0
         return MetricEvidence(
             name=self.spec.name,

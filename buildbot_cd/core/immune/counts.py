@@ -19,7 +19,7 @@ from buildbot_cd.core.immune.mixture import (
     SIGNIFICANCE,
     Vector,
     binomial_log_ratios,
-    log_mean_exp,
+    log_grid_mean,
     log_mix,
     poisson_log_ratios,
 )
@@ -162,7 +162,7 @@ class CountProcess:
         shown, counted = [], []
         for mark in self._marks:
             window = self._now.since(mark)
-            log_e = log_mean_exp(window.harm / self._phi(window))
+            log_e = log_grid_mean(window.harm / self._phi(window))
             shown.append(log_e)
             counted.append(log_e if self._worth_acting(window) else min(log_e, 0.0))
         used = weights[: len(shown)]
@@ -206,11 +206,11 @@ class CountProcess:
         return events >= MIN_EVENTS and rate >= self.spec.floor
 
     def _log_safe(self, phi: float) -> float:
-        safe = log_mean_exp(self._safe / phi)
+        safe = log_grid_mean(self._safe / phi)
         if self.spec.bad is Bad.UP and self.spec.floor > 0:
             # A rate shown to be below the floor is harmless whatever its ratio to the controls' rate. The mean of both
             # e-values is one for the release that fails in both ways, which alone is harmful.
-            safe = log_mean_exp(np.array([safe, log_mean_exp(self._rare / phi)]))
+            safe = log_mix([safe, log_grid_mean(self._rare / phi)], [0.5, 0.5])
         return safe
 
     def _outlook(self, phi: float) -> Outlook:

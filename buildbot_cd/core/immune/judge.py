@@ -18,6 +18,7 @@ from buildbot_cd.core.immune.guards import LevelGuard, ShareGuard, SilenceGuard
 from buildbot_cd.core.immune.levels import LevelProcess
 from buildbot_cd.core.immune.mixture import log_mix
 from buildbot_cd.core.immune.reasons import explain_regression, explain_standing
+from buildbot_cd.core.immune.seasonal import Season, SeasonalProcess
 from buildbot_cd.core.immune.silence import SILENCE_SHARE, SILENT_HOSTS, SilenceProcess
 from buildbot_cd.core.immune.values import MetricEvidence, MetricKind, MetricSpec, Verdict, VerdictKind
 
@@ -53,7 +54,7 @@ class Judge:
     specs: the metrics, names unique. canary, control: names of the hosts, disjoint, canary not empty. false_alarm: the
     chance, per watch, that a harmless release is called a regression. baseline: intervals of the same hosts before the
     switch. expected_intervals: length of the watch, for the outlook on what can be seen by its end. tolerance: without
-    controls only, the least tolerance of every metric.
+    controls only, the least tolerance of every metric that past weeks (`seasons`) say nothing of.
 
     A regression, once found, stays the verdict. Raises ValueError for arguments that contradict each other.
     """
@@ -68,11 +69,13 @@ class Judge:
         *,
         expected_intervals: int | None = None,
         tolerance: float = DOUBLING,
+        seasons: Iterable[Season] = (),
     ) -> None:
         _check(specs, canary, control, false_alarm)
         self.specs, self.canary, self.control = tuple(specs), frozenset(canary), frozenset(control)
         self.false_alarm, self.expected_intervals, self.tolerance = false_alarm, expected_intervals, tolerance
         self.baseline = tuple(baseline)
+        self.seasons = {one.metric: one for one in seasons}
         self.needed = -math.log(false_alarm)
         total = sum(spec.weight for spec in specs if spec.judged)
         silence = SILENCE_SHARE if self.control else 0.0
@@ -136,6 +139,8 @@ class Judge:
     def _process(self, spec: MetricSpec) -> MetricProcess:
         share = self._weights.get(spec.name, 1 / max(1, len(self._weights)))
         if not self.control:
+            if spec.name in self.seasons:
+                return SeasonalProcess(spec, self.canary, self.seasons[spec.name], spec.tolerance)
             if spec.kind is MetricKind.LEVEL:
                 return SilentProcess(spec, self.canary)
             tolerance = max(self.tolerance, spec.tolerance)
@@ -193,13 +198,15 @@ def judge_without_control(
     baseline: Iterable[Interval],
     *,
     tolerance: float = DOUBLING,
+    seasons: Iterable[Season] = (),
 ) -> Judge:
     """A judge of the whole fleet after the last stage: now against the window before the switch.
 
     Weaker than a canary watch, and honest about it: only count metrics are judged, with a tolerance of at least a
-    doubling (or halving), and weather that comes with the switch is taken for its effect. It never says OK.
+    doubling (or halving), and weather that comes with the switch is taken for its effect. It never says OK. A metric
+    with a season is compared with past weeks instead, levels too.
     """
-    return Judge(specs, hosts, frozenset(), false_alarm, baseline, tolerance=tolerance)
+    return Judge(specs, hosts, frozenset(), false_alarm, baseline, tolerance=tolerance, seasons=seasons)
 
 
 def _guard(spec: MetricSpec, canary: frozenset[str], baseline: Sequence[Interval]) -> ShareGuard | LevelGuard:

@@ -22,16 +22,21 @@ Vector = npt.NDArray[np.float64]
 
 GRID_SIZE = 40
 GRID: Vector = np.log(np.geomspace(1.02, 30.0, GRID_SIZE))
-"""Logs of the factors beyond the null ratio that are mixed with equal weights."""
+"""Logs of the factors beyond the null ratio that are mixed."""
+
+_NEAR, _NEAR_SHARE = 0.4, 0.5
+_near: Vector = np.exp(-GRID / _NEAR)
+GRID_WEIGHTS: Vector = _NEAR_SHARE * _near / _near.sum() + (1 - _NEAR_SHARE) / GRID_SIZE
+"""Their weights: most on the factors around 1.5, which are hard to see; the large ones show whatever they weigh."""
 
 SIGNIFICANCE = 0.01
 """Tail in which few degrees of freedom are made good, where no smaller one is asked for."""
 
 
-def log_mean_exp(values: Vector) -> float:
-    """Log of the mean of exp(values)."""
+def log_grid_mean(values: Vector) -> float:
+    """Log of the weighted mean of exp(values), one value for each factor of the grid."""
     largest = float(values.max())
-    return largest + math.log(float(np.exp(values - largest).sum()) / len(values))
+    return largest + math.log(float(np.dot(GRID_WEIGHTS, np.exp(values - largest))))
 
 
 def log_mix(log_values: Sequence[float], weights: Sequence[float]) -> float:

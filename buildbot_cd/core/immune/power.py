@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from buildbot_cd.core.immune.mixture import GRID, GRID_SIZE, Vector, binomial_log_ratios
+from buildbot_cd.core.immune.mixture import GRID, GRID_WEIGHTS, Vector, binomial_log_ratios
 from buildbot_cd.core.immune.values import Bad, MetricSpec
 
-_MIXTURE_COST = 0.5 * math.log(GRID_SIZE)
 _FACTORS: Vector = np.geomspace(1.05, 1000.0, 100)
 
 
@@ -38,15 +37,17 @@ class Outlook:
 def growth(spec: MetricSpec, canary_events: Vector, outlook: Outlook) -> Vector:
     """Expected log e-values when the canaries have so many events by the end of the watch, one for each number.
 
-    It is the best grid point's log likelihood ratio over phi, less half the log of the grid's size: for many events
-    this is n times the Kullback-Leibler divergence of Bin(pi(rho)) from Bin(pi0).
+    It is the best grid point's log likelihood ratio over phi and what its weight costs, with twice that weight, since
+    its neighbours see nearly as much: for many events n times the Kullback-Leibler divergence of Bin(pi(rho)) from
+    Bin(pi0).
     """
     steps = GRID if spec.bad is Bad.UP else -GRID
     a, b = canary_events[:, np.newaxis], outlook.control_events
     # Linear in both numbers: the log ratio of one canary event, and of one event in either arm.
     each = binomial_log_ratios(steps, spec.null_ratio, 1.0, 0.0, outlook.offset_canary, outlook.offset_control)
     both = binomial_log_ratios(steps, spec.null_ratio, 0.0, 1.0, outlook.offset_canary, outlook.offset_control)
-    return np.asarray(np.max(a * each + (a + b) * both, axis=1) / outlook.phi - _MIXTURE_COST, dtype=np.float64)
+    by_factor = (a * each + (a + b) * both) / outlook.phi + np.log(2 * GRID_WEIGHTS)
+    return np.asarray(np.max(by_factor, axis=1), dtype=np.float64)
 
 
 def is_blind(spec: MetricSpec, outlook: Outlook, needed: float) -> bool:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from buildbot_cd.core.immune.interval import Interval
 
@@ -37,13 +38,14 @@ class PreRates:
         return self.hosts.get(host, self.fleet)
 
 
-def pre_rates(metric: str, baseline: Iterable[Interval]) -> PreRates:
+def pre_rates(metric: str, baseline: Sequence[Interval]) -> PreRates:
     """Shrunk rates from the intervals before the switch.
 
-    With rbar = sum X / sum R and E_i = rbar R_i, chance alone makes sum (X_i - E_i)^2 about sum E_i, give or take
-    sqrt(sum (E_i + 2 E_i^2)). What exceeds that by two such deviations is divided by sum R_i^2 and called v, the true
-    variance between hosts; the rate of host i is (X_i + k rbar) / (R_i + k) with k = rbar / v. With v = 0 all hosts
-    get rbar: one or two rare events must not make their host look like one that has them always.
+    With rbar = sum X / sum R, the rate of host i is rbar + b_i (X_i / R_i - rbar), where b_i = c / (v + rbar / R_i): v
+    is the variance of the hosts' rates in the window beyond chance, and c the part of it that lasts, which is the
+    covariance between the first half of the window and the second. What a host had for a minute only would else be
+    expected of it for ever. c has to exceed what chance makes of it by two deviations; without that all hosts get rbar:
+    one or two rare events must not make their host look like one that has them always.
     """
     events, exposure = _totals(metric, baseline)
     total_events, total_exposure = sum(events.values()), sum(exposure.values())
@@ -53,14 +55,36 @@ def pre_rates(metric: str, baseline: Iterable[Interval]) -> PreRates:
     hosts = [host for host in sorted(exposure) if exposure[host] > 0]
     x = np.array([events[host] for host in hosts])
     r = np.array([exposure[host] for host in hosts])
-    usual = mean * r
-    chance = float(np.sum(usual * (1 - r / r.sum()))) + 2 * float(np.sqrt(np.sum(usual + 2 * usual**2)))
-    between = (float(np.sum((x - usual) ** 2)) - chance) / float(np.sum(r**2))
-    if between <= 0:
+    lasting = _lasting(metric, baseline, hosts, mean)
+    if lasting <= 0:
         return PreRates(mean, {}, total_events, total_exposure)
-    k = mean / between
-    shrunk = (x + k * mean) / (r + k)
-    return PreRates(mean, dict(zip(hosts, shrunk.tolist(), strict=True)), total_events, total_exposure)
+    usual = mean * r
+    spread = (float(np.sum((x - usual) ** 2)) - float(np.sum(usual * (1 - r / r.sum())))) / float(np.sum(r**2))
+    share = lasting / (max(spread, lasting) + mean / r)
+    rates = mean + share * (x / r - mean)
+    return PreRates(mean, dict(zip(hosts, rates.tolist(), strict=True)), total_events, total_exposure)
+
+
+def _lasting(metric: str, baseline: Sequence[Interval], hosts: Sequence[str], mean: float) -> float:
+    """Covariance of the hosts' rates between the halves of the window, less two deviations of what chance makes it.
+
+    The halves' own levels are taken out: weather that hits the fleet in one of them is no property of a host.
+    """
+    middle = (len(baseline) + 1) // 2
+    residuals, expected, exposures = [], [], []
+    for half in (baseline[:middle], baseline[middle:]):
+        events, exposure = _totals(metric, half)
+        r = np.array([exposure.get(host, 0.0) for host in hosts])
+        x = np.array([events.get(host, 0.0) for host in hosts])
+        own = x.sum() / r.sum() if r.sum() > 0 else mean
+        residuals.append(x - own * r)
+        expected.append(mean * r)
+        exposures.append(r)
+    product = float(np.sum(exposures[0] * exposures[1]))
+    if product <= 0:
+        return 0.0
+    chance = 2 * math.sqrt(float(np.sum(expected[0] * expected[1])))
+    return (float(np.sum(residuals[0] * residuals[1])) - chance) / product
 
 
 def _totals(metric: str, baseline: Iterable[Interval]) -> tuple[dict[str, float], dict[str, float]]:

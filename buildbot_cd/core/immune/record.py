@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.judge import Judge
+from buildbot_cd.core.immune.seasonal import Season
 from buildbot_cd.core.immune.values import MetricSpec, Verdict
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def opening(judge: Judge) -> dict[str, Any]:
         "false_alarm": judge.false_alarm,
         "expected_intervals": judge.expected_intervals,
         "tolerance": judge.tolerance,
+        "seasons": [season.to_json() for season in judge.seasons.values()],
         "baseline": [interval.to_json() for interval in judge.baseline],
     }
 
@@ -49,6 +51,7 @@ def reopen(record: Iterable[Mapping[str, Any]]) -> Judge:
         [Interval.from_json(interval) for interval in head["baseline"]],
         expected_intervals=head["expected_intervals"],
         tolerance=head["tolerance"],
+        seasons=[Season.from_json(season) for season in head.get("seasons", ())],
     )
     for interval in objects:
         judge.observe(Interval.from_json(interval))

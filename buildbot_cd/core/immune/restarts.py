@@ -3,14 +3,14 @@
 
 A leak that begins after three minutes first has to win back what the bet lost in three minutes without harm. A process
 that begins anew at that time has nothing to win back. The weighted mean of a process and of later copies of itself is
-still an e-process; the price is the weight: half of it stays with the process that sees everything.
+still an e-process; the price is the weight: most of it stays with the process that sees everything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-_LATER = 0.5
+_LATER = 0.3
 """Weight of all later copies together."""
 
 _MOST = 8

@@ -21,7 +21,6 @@ from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.config.immune import Immune
-    from buildbot_cd.core.immune.foresight import Foresight
     from buildbot_cd.core.immune.judge import Judge
     from buildbot_cd.core.immune.values import Verdict
     from buildbot_cd.core.landing.values import Intent
@@ -74,20 +73,23 @@ class ImmuneSystem(FleetStep):
         arms = self._arms(rollout)
         self._lines: list[str] = []
         self._looking = (rollout.id, arms)
-        judge = watch.judge(arms, baseline, seconds)
+        judge = None
         try:
-            await self._tell_power(watch.foresee(arms, baseline, seconds))
+            past, silent = ([], []) if arms.control else await watch.past(seconds)
+            judge = watch.judge(arms, baseline, seconds, past)
+            await self._tell_power([one.sentence() for one in watch.foresee(arms, baseline, seconds)] + silent)
             # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
             await watch.warm_up()
             return await watch.run(judge, seconds, self._told)
         finally:
             await watch.close()
-            await self._record(judge)
+            if judge is not None:
+                await self._record(judge)
 
-    async def _tell_power(self, seen: tuple[Foresight, ...]) -> None:
+    async def _tell_power(self, sentences: list[str]) -> None:
         """What this watch can see, before it begins."""
-        if seen:
-            await self.addCompleteLog("power", "".join(f"{one.sentence()}\n" for one in seen))
+        if sentences:
+            await self.addCompleteLog("power", "".join(f"{one}\n" for one in sentences))
 
     def _arms(self, rollout: Rollout) -> Arms:
         switched: set[str] = set()

@@ -41,13 +41,13 @@ def test_signups_that_stop_are_found_while_all_else_is_well(make_fleet: Any) -> 
 
 
 def test_the_demonstrations_fleet(make_fleet: Any) -> None:
-    """40 hosts, 8 canaries, 100 requests/s: good passes, 30 % errors and lost signups (10/s) are caught within 15 s."""
+    """40 hosts, 8 canaries, 100 requests/s: good passes, 30 % errors and lost signups (10/s) are caught within 12 s."""
     good = [watch(make_fleet(seed, canaries=8, signups=10))[1] for seed in range(60)]
     assert not [verdict for verdict in good if verdict.kind is VerdictKind.REGRESSION]
     failing = [watch(make_fleet(seed, canaries=8, signups=10, errors=0.3)) for seed in range(30)]
     assert max(passed or 99 for passed, _ in failing) <= 5
     losing = [watch(make_fleet(seed, canaries=8, signups=10, lost_signups=1.0)) for seed in range(30)]
-    assert sum((passed or 99) <= 10 for passed, _ in losing) >= 28
+    assert sum((passed or 99) <= 12 for passed, _ in losing) >= 28
 
 
 def test_slow_canaries_are_found(make_fleet: Any) -> None:
