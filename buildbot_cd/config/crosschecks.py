@@ -50,9 +50,18 @@ def check_checks(checks: tuple[Check, ...]) -> Iterator[Objection]:
 
 def check_fleet(fleet: Fleet) -> Iterator[Objection]:
     """Hosts must not share a directory, and a remote one must not depend on where a login begins."""
-    if fleet.transport == "local" and "{name}" not in fleet.root:
+    root = fleet.root or ""
+    if (fleet.transport == "command") != (fleet.commands is not None):
+        yield ("fleet", "commands"), "belong to the transport command, which needs them"
+    if fleet.transport == "command":
+        for key in ("root", "restart", "drain", "pull"):
+            if getattr(fleet, key) is not None:
+                yield ("fleet", key), "belongs to ssh and local: with the transport command your programs do that"
+    elif fleet.root is None:
+        yield ("fleet", "root"), "should be given: the directory on a host that holds releases/ and current"
+    elif fleet.transport == "local" and "{name}" not in root:
         yield ("fleet", "root"), "should hold {name}: with the transport local all hosts are on one machine"
-    if fleet.transport == "ssh" and not fleet.root.startswith("/"):
+    elif fleet.transport == "ssh" and not root.startswith("/"):
         yield ("fleet", "root"), "should be an absolute path"
 
 

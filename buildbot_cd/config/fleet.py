@@ -112,6 +112,8 @@ class Parallel(Section):
     """Hosts that receive files at a time."""
     switch: Annotated[StrictInt, Field(ge=1, le=10_000)] = 100
     """Hosts that switch at a time."""
+    drain: Annotated[StrictInt, Field(ge=1, le=10_000)] = 10
+    """Hosts that are out of traffic at a time, where `drain` is given."""
 
 
 class Ssh(Section):
@@ -119,31 +121,84 @@ class Ssh(Section):
 
     user: Annotated[Name, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] | None = None
     """The account on the hosts; that of the deploy worker's process if left out."""
-    port: Port = 22
-    """The port of sshd."""
+    port: Port | None = None
+    """The port of sshd; that of `~/.ssh/config`, else 22, if left out."""
     key_file: Text | None = None
     """The private key, a path on the deploy worker; its agent and default keys if left out."""
     known_hosts: Text | None = None
     """The hosts' public keys, a path on the deploy worker; `~/.ssh/known_hosts` if left out. Always checked."""
+    config: Text | None = None
+    """OpenSSH's configuration, a path on the deploy worker: jump hosts, aliases. `~/.ssh/config` if left out."""
+
+
+class Drain(Section):
+    """How a host is taken out of traffic while its service is touched; both run on the host."""
+
+    out: HostArgv
+    """A command after which no new requests reach the host, and which ends when the old ones are done."""
+    back: HostArgv
+    """A command that lets requests come again. It runs once the host is healthy, never before."""
+
+
+class Timeouts(Section):
+    """How long one host may take for each thing; then it counts as unreachable or failed."""
+
+    connect: Duration = 10.0
+    """A connection."""
+    verb: Duration = 30.0
+    """A short message to a host and its answer."""
+    payload: Duration = 900.0
+    """The files of a release."""
+    restart: Duration = 60.0
+    """The command `restart`."""
+    drain: Duration = 60.0
+    """Each of the commands in `drain`."""
+
+
+class Commands(Section):
+    """With the transport `command`: programs on the deploy worker which do what ssh does elsewhere, one host a call."""
+
+    status: HostArgv
+    """Prints the release that the host carries as its last line, or nothing if it carries none."""
+    stage: HostArgv
+    """Brings the release in the current directory to the host; serves nobody with it yet."""
+    switch: HostArgv
+    """Lets the host serve `{release}`; may be asked again, and must then do no harm."""
+    rollback: HostArgv | None = None
+    """Lets the host serve the earlier `{release}` again; `switch` if left out."""
 
 
 class Fleet(Section):
     """The hosts, and how a release comes to life on one of them."""
 
-    transport: Literal["ssh", "local"]
-    """`ssh` for real hosts; `local` for directories on the deploy worker's own machine."""
+    transport: Literal["ssh", "local", "command"]
+    """`ssh` for real hosts; `local` for directories on the deploy worker's own machine; `command` for other tools."""
     hosts: Inventory
     """The hosts: a list, `{file: ...}` or `{command: [...]}`."""
-    root: HostPlace
+    root: HostPlace | None = None
     """The directory on a host that holds `releases/` and `current`; may hold `{name}`, `{address}` and `{role}`."""
     restart: HostArgv | None = None
     """A command to run on a host after each switch; may hold `{name}`, `{address}`, `{role}` and `{release}`."""
+    drain: Drain | None = None
+    """How a host is taken out of traffic while its service is touched."""
     health: Health | None = None
     """How a host shows that it is well."""
+    pull: HostArgv | None = None
+    """A command, run on a host in an empty folder, that fetches `{release}` into it: instead of copying it there."""
+    payload: Literal["auto", "stream", "rsync"] = "auto"
+    """How files travel: through the open connection (`stream`), by `rsync`, or as it suits their size (`auto`)."""
+    commands: Commands | None = None
+    """With the transport `command`: the programs that do the work."""
     parallel: Parallel = Parallel()
     """How many hosts are worked on at a time."""
     keep: Annotated[StrictInt, Field(ge=2, le=1000)] = 5
     """How many releases stay on a host; the current and the previous one are never removed."""
+    budget: HostAmount | None = None
+    """How many hosts of the whole fleet may be unreachable, failed or unhealthy, together, in whatever stage."""
+    timeouts: Timeouts = Timeouts()
+    """How long one host may take for each thing."""
+    repair: Pause = 0.0
+    """How often all hosts are probed, and those on a wrong release put right; never, if left out."""
     ssh: Ssh = Ssh()
     """How the deploy worker logs in."""
 
@@ -165,3 +220,7 @@ class RolloutStage(Section):
     """How long the immune system watches before the stage counts as good."""
     budget: HostAmount = Field(default_factory=_default_budget)
     """How many hosts of the stage may be unreachable, failed or unhealthy, together."""
+    before: Argv | None = None
+    """A command on the deploy worker, run in the checkout before the stage's hosts switch; if it fails, none does."""
+    after: Argv | None = None
+    """A command on the deploy worker, run after the stage's hosts have switched; if it fails, the rollout ends."""

@@ -56,7 +56,7 @@ class Rollouts:
         seed = landing.id * 1000 + landing.attempt
         stages = plan(hosts, stages_of(self.config.rollout, len(hosts)), seed)
         told = {
-            "hosts": [{"name": one.name, "address": one.address, "role": one.role} for one in hosts],
+            "hosts": [_told(one) for one in hosts],
             "stages": [
                 {"name": s.name, "hosts": [h.name for h in s.hosts], "watch": s.watch, "budget": s.budget}
                 for s in stages
@@ -137,8 +137,8 @@ def stages_in(rollout: Rollout) -> tuple[PlannedStage, ...]:
     )
 
 
-def hosts_in(rollout: Rollout) -> list[dict[str, str]]:
-    """The hosts as the fan-out program takes them: name, address, role."""
+def hosts_in(rollout: Rollout) -> list[dict[str, Any]]:
+    """The hosts as the fan-out program takes them: name, address, role, and port if it is a particular one."""
     return [dict(one) for one in rollout.plan["hosts"]]
 
 
@@ -169,7 +169,12 @@ def read_hosts(inventory: Inventory, folder: Path) -> tuple[Host, ...]:
         if done.returncode:
             raise FleetError(f"fleet.hosts.command {argv} ended with {done.returncode}: {done.stderr.strip()[:500]}")
         found = parse_hosts(done.stdout, f"output of {argv[0]}")
-    return tuple(Host(one.name, one.address, one.role) for one in found)
+    return tuple(Host(one.name, one.address, one.role, one.port) for one in found)
+
+
+def _told(host: Host) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": host.name, "address": host.address, "role": host.role}
+    return told if host.port is None else {**told, "port": host.port}
 
 
 def _first_row(rollout: Rollout, host: Host, stage: str, earlier: HostRow | None, now: float) -> HostRow:

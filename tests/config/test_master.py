@@ -137,7 +137,7 @@ immune:
         "cd.yaml:3: chekcs: unknown key, did you mean 'checks'?",
         'cd.yaml:4: git.author: should be as git writes an author: "Deploy <deploy@example.org>"',
         'cd.yaml:5: release.build: should be a list of arguments, such as ["make", "dist"]; no shell reads it',
-        "cd.yaml:7: fleet.transport: should be ssh or local, did you mean 'ssh'?",
+        "cd.yaml:7: fleet.transport: should be ssh or local or command, did you mean 'ssh'?",
         "cd.yaml:8: fleet.hosts[0].adress: unknown key, did you mean 'address'?",
         "cd.yaml:8: fleet.hosts[2].name: is missing",
         "cd.yaml:9: fleet.root: unknown placeholder '{nmae}', did you mean 'name'?",

@@ -2,7 +2,7 @@
 """Read the list of hosts: a JSON list, plain lines, or an already decoded list.
 
 Lines are ``name address [role]``; empty lines and what follows ``#`` are ignored. The JSON list holds objects with
-``name``, ``address`` and, if wanted, ``role``.
+``name``, ``address`` and, if wanted, ``role`` and ``port``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from buildbot_cd.core.rollout.hosts import DEFAULT_ROLE, Host
 from buildbot_cd.errors import ConfigError
 
-_KEYS = ("name", "address", "role")
+_KEYS = ("name", "address", "role", "port")
 
 
 def parse_inventory(source: str | Iterable[object]) -> tuple[Host, ...]:
@@ -39,7 +39,8 @@ def _from_lines(text: str) -> Iterator[tuple[str, Host]]:
         place = f"inventory line {number}"
         if len(words) not in (2, 3):
             raise ConfigError(f"{place}: expected 'name address [role]', found {len(words)} words: {line.strip()!r}")
-        yield place, _host(place, *words)
+        role = words[2] if len(words) == 3 else DEFAULT_ROLE
+        yield place, _host(place, words[0], words[1], role)
 
 
 def _from_json(text: str) -> Iterator[tuple[str, Host]]:
@@ -65,12 +66,12 @@ def _from_entries(entries: Iterable[object]) -> Iterator[tuple[str, Host]]:
         missing = [key for key in ("name", "address") if key not in entry]
         if missing:
             raise ConfigError(f"{place}: {' and '.join(missing)} missing")
-        yield place, _host(place, entry["name"], entry["address"], entry.get("role", DEFAULT_ROLE))
+        yield place, _host(place, entry["name"], entry["address"], entry.get("role", DEFAULT_ROLE), entry.get("port"))
 
 
-def _host(place: str, name: str, address: str, role: str = DEFAULT_ROLE) -> Host:
+def _host(place: str, name: str, address: str, role: str = DEFAULT_ROLE, port: int | None = None) -> Host:
     try:
-        return Host(name, address, role)
+        return Host(name, address, role, port)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
 

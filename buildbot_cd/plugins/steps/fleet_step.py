@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED
 
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
+from buildbot_cd.engine.fleet_request import settings_of
 from buildbot_cd.engine.rollouts import hosts_in, observed, reported, staged, stages_in
 from buildbot_cd.plugins.steps.program import ProgramStep
 
@@ -88,7 +89,7 @@ class FleetStep(ProgramStep):
             elif event.get("event") == "end":
                 ended.append(True)
 
-        request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **self._settings(), **more}
+        request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **settings_of(self.fleet), **more}
         await self.program(self._argv("--idle", f"{_idle(rollout):g}"), found, request=request, log=verb, timeout=SLOW)
         if not ended:
             for name in wanted - set(changed):
@@ -109,26 +110,6 @@ class FleetStep(ProgramStep):
         """The rollout is over: the daemon closes its connections and ends, now and not when it has idled for long."""
         if self.fleet.transport == "ssh" and not self.stopped:
             await self.program(self._argv("--stop"), lambda _event: None, log="stop", timeout=60.0)
-
-    def _settings(self) -> dict[str, Any]:
-        fleet = self.fleet
-        ssh = {key: value for key, value in fleet.ssh.model_dump().items() if value is not None}
-        settings: dict[str, Any] = {
-            "transport": fleet.transport,
-            "root": fleet.root,
-            "parallel": {"stage": fleet.parallel.stage, "switch": fleet.parallel.switch},
-            "keep": fleet.keep,
-        }
-        if fleet.transport == "ssh":
-            settings["ssh"] = ssh
-        if fleet.restart is not None:
-            settings["restart"] = list(fleet.restart)
-        if fleet.health is not None:
-            health = {"url": fleet.health.url, "timeout": fleet.health.timeout}
-            settings["health"] = health | (
-                {"release_header": fleet.health.release_header} if fleet.health.release_header else {}
-            )
-        return settings
 
     def _progress(self, verb: str, event: Mapping[str, Any]) -> None:
         eta = f", {event['eta']:.0f} s left" if event.get("eta") is not None else ""

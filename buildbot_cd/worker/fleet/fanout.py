@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from buildbot_cd.worker.fleet.command import CommandTransport
 from buildbot_cd.worker.fleet.events import Events
 from buildbot_cd.worker.fleet.local import LocalTransport
 from buildbot_cd.worker.fleet.payload import Payload
@@ -26,6 +27,8 @@ def open_transport(request: Request) -> Transport:
     """The transport that the request names; asyncssh is imported only for ``ssh``."""
     if request.transport == "local":
         return LocalTransport(request.parallel)
+    if request.transport == "command":
+        return CommandTransport(request)
     from buildbot_cd.worker.fleet.sessions import Sessions
     from buildbot_cd.worker.fleet.ssh import SshTransport
 

@@ -28,7 +28,16 @@ import sys
 from buildbot_cd.worker.fleet import host_state
 from buildbot_cd.worker.fleet.host_releases import Bounded, complete, finish, gc, prepare, unpack, verify
 from buildbot_cd.worker.fleet.host_service import COMMAND_SECONDS, drain, health, pull, restart_once, undrain
-from buildbot_cd.worker.fleet.host_state import VerbError, fenced, keep, locked, partial_dir, seen, state_of
+from buildbot_cd.worker.fleet.host_state import (
+    VerbError,
+    fenced,
+    keep,
+    locked,
+    partial_dir,
+    release_dir,
+    seen,
+    state_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +82,13 @@ def switch(root: str, release: str, fence: int, **more: Any) -> dict[str, Any]:
     return seen(root)
 
 
+def rollback(root: str, release: str, fence: int, **more: Any) -> dict[str, Any]:
+    """As `switch`, to a release that was current before: no reason to refuse it that the service has written into it
+    since, or that it came here before us and has no marker.
+    """
+    return switch(root, release, fence, **{**more, "back": True})
+
+
 def _touches(root: str, release: str, more: dict[str, Any]) -> bool:
     """Whether the service will be touched: the symlink is elsewhere, or the restart after it is still owed."""
     state = state_of(root)
@@ -87,7 +103,8 @@ def _allowed(root: str, release: str, fence: int, more: dict[str, Any]) -> tuple
     if current != release:
         if "expect" in more and more["expect"] != current:
             raise VerbError("refused", f"expected {more['expect']} to be current, found {current}")
-        verify(root, release)
+        if not (more.get("back") and os.path.isdir(release_dir(root, release))):
+            verify(root, release)
     return state, newer
 
 
@@ -116,7 +133,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "pull": _pull,
     "finish": finish,
     "switch": switch,
-    "rollback": switch,
+    "rollback": rollback,
     "drain": drain,
     "undrain": undrain,
     "health": health,

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 VERBS = ("status", "stage", "switch", "rollback", "drain", "undrain", "health", "gc")
 COPIES = ("auto", "stream", "rsync")
-TRANSPORTS = ("local", "ssh")
+TRANSPORTS = ("local", "ssh", "command")
+COMMANDS = ("status", "stage", "switch", "rollback")
 _KEYS = {
     *("verb", "transport", "ssh", "root", "hosts", "release", "payload", "expect", "to", "fence", "restart", "health"),
-    *("parallel", "keep", "protect", "budget", "timeouts", "drain", "undrain", "copy", "pull"),
+    *("parallel", "keep", "protect", "budget", "timeouts", "drain", "undrain", "copy", "pull", "commands"),
 }
 _NEEDS = {"stage": ("release", "payload", "fence"), "switch": ("release", "fence"), "rollback": ("to", "fence")}
 _NEEDS |= {"drain": ("drain",), "undrain": ("undrain",)}
@@ -70,6 +71,7 @@ class Request:
     undrain: tuple[str, ...]
     copy: str
     pull: tuple[str, ...]
+    commands: Mapping[str, tuple[str, ...]]
     parallel: int
     drains: int
     keep: int
@@ -81,9 +83,10 @@ class Request:
         """The release that the verb is about on this host."""
         return self.to[target.name] if self.verb == "rollback" else self.release
 
-    def fill(self, target: Target, text: str) -> str:
-        """``text`` with {name}, {address}, {release} and {root} of this host."""
-        return expand(text, Place(target.name, target.address, target.root, self.release_for(target) or ""))
+    def fill(self, target: Target, text: str, release: str | None = None) -> str:
+        """``text`` with {name}, {address}, {role}, {release} and {root} of this host."""
+        carried = self.release_for(target) or "" if release is None else release
+        return expand(text, Place(target.name, target.address, target.root, carried, target.host.role))
 
 
 def parse_request(text: str) -> Request:
@@ -121,6 +124,7 @@ def parse_request(text: str) -> Request:
         undrain=_strings(raw, "undrain"),
         copy=_one_of({"copy": "auto", **raw}, "copy", COPIES),
         pull=_strings(raw, "pull"),
+        commands=_commands(raw, transport),
         parallel=_parallel(raw, "stage" if verb == "stage" else "switch"),
         drains=_parallel(raw, "drain"),
         keep=max(1, _count(raw, "keep", 5)),
@@ -199,21 +203,33 @@ def _rollback_targets(raw: dict[str, Any], names: set[str]) -> dict[str, str]:
 
 def _targets(raw: dict[str, Any], transport: str) -> tuple[Target, ...]:
     root = _typed(raw, "root", str, "")
-    if not root.startswith("/"):
+    if transport != "command" and not root.startswith("/"):
         raise FleetError(f"root: must be an absolute path on the host, found {root!r}")
-    check_template(root, "root", ("name", "address"))
+    check_template(root, "root", ("name", "address", "role"))
     try:
         hosts = parse_inventory(_typed(raw, "hosts", list, []))
     except CdError as error:
         raise FleetError(f"hosts: {error}") from error
-    targets = tuple(Target(h, expand(root, Place(h.name, h.address, "", ""))) for h in hosts)
+    targets = tuple(Target(h, expand(root, Place(h.name, h.address, "", "", h.role))) for h in hosts)
+    if transport == "command":
+        return targets
     owners: dict[tuple[str, str], str] = {}
     for target in targets:
-        place = ("" if transport == "local" else target.address, target.root)
+        place = ("" if transport == "local" else f"{target.address} {target.host.port or ''}", target.root)
         if place in owners:
             raise FleetError(f"root: {owners[place]} and {target.name} share {target.root}; put {{name}} into root")
         owners[place] = target.name
     return targets
+
+
+def _commands(raw: dict[str, Any], transport: str) -> dict[str, tuple[str, ...]]:
+    section: dict[str, Any] = _typed(raw, "commands", dict, {})
+    _known(section, set(COMMANDS), "commands")
+    commands = {name: _strings(section, name) for name in COMMANDS if section.get(name) is not None}
+    missing = [name for name in COMMANDS[:3] if transport == "command" and not commands.get(name)]
+    if missing:
+        raise FleetError(f"commands.{missing[0]}: missing; the transport command needs it")
+    return commands
 
 
 def _health(raw: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +237,7 @@ def _health(raw: dict[str, Any]) -> dict[str, Any]:
     if section and "url" not in section:
         raise FleetError("health.url: missing; write http://{address}:8080/healthz or leave health out")
     if section:
-        check_template(section["url"], "health.url", ("name", "address", "release", "root"))
+        check_template(section["url"], "health.url", ("name", "address", "role", "release", "root"))
         if not section["url"].startswith(("http://", "https://")):
             raise FleetError(f"health.url: must be http:// or https://, found {section['url']!r}")
     return section

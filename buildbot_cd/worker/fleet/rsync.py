@@ -45,16 +45,22 @@ def command(ssh: Mapping[str, Any], target: Target, folder: Path, release: str, 
     user = f"{ssh['user']}@" if ssh.get("user") else ""
     return [
         *("rsync", "--recursive", "--links", "--perms", "--times", "--delete", "--secluded-args", "--timeout=60"),
-        *(*link, f"--rsh={_shell(ssh)}", "--", f"{folder}/", f"{user}{address}:{partial}"),
+        *(
+            *link,
+            f"--rsh={_shell(ssh, target.host.port or ssh.get('port'))}",
+            "--",
+            f"{folder}/",
+            f"{user}{address}:{partial}",
+        ),
     ]
 
 
-def _shell(ssh: Mapping[str, Any]) -> str:
+def _shell(ssh: Mapping[str, Any], port: int | None) -> str:
     words = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
     if ssh.get("config"):
         words += ["-F", ssh["config"]]
-    if ssh.get("port"):
-        words += ["-p", str(ssh["port"])]
+    if port:
+        words += ["-p", str(port)]
     if ssh.get("key_file"):
         words += ["-i", ssh["key_file"], "-o", "IdentitiesOnly=yes"]
     if ssh.get("known_hosts"):

@@ -45,12 +45,12 @@ class Sessions:
     def __init__(self, ssh: Mapping[str, Any]) -> None:
         self.ssh = ssh
         self._program = program()
-        self._places: dict[str, _Place] = {}
+        self._places: dict[tuple[str, int | None], _Place] = {}
         self._handshakes = asyncio.Semaphore(_HANDSHAKES)
 
     def open_to(self, target: Target) -> bool:
         """Whether a connection is there; it may turn out to be lost."""
-        place = self._places.get(target.address)
+        place = self._places.get(_where(target))
         return place is not None and place.session is not None
 
     async def ask(
@@ -60,7 +60,7 @@ class Sessions:
 
         :raises HostError: unreachable; the session is given up then.
         """
-        place = self._places.setdefault(target.address, _Place())
+        place = self._places.setdefault(_where(target), _Place())
         async with place.turn:
             if place.session is None:
                 place.session = await self._open(target, connect)
@@ -94,7 +94,7 @@ class Sessions:
     async def _open(self, target: Target, timeout: float) -> _Session:
         try:
             async with self._handshakes, asyncio.timeout(timeout):
-                connection = await asyncssh.connect(target.address, **_options(self.ssh, timeout))
+                connection = await asyncssh.connect(target.address, **_options(self.ssh, target, timeout))
                 try:
                     return _Session(connection, await VerbLoop.start(connection, self._program))
                 except BaseException:
@@ -112,10 +112,16 @@ def _text(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _options(ssh: Mapping[str, Any], connect: float) -> dict[str, Any]:
+def _where(target: Target) -> tuple[str, int | None]:
+    return target.address, target.host.port
+
+
+def _options(ssh: Mapping[str, Any], target: Target, connect: float) -> dict[str, Any]:
     """Arguments of asyncssh.connect. A missing known_hosts is left out: None would switch the check off."""
     names = {"user": "username", "port": "port", "known_hosts": "known_hosts"}
     options = {ours: ssh[key] for key, ours in names.items() if key in ssh}
+    if target.host.port is not None:
+        options["port"] = target.host.port
     if "key_file" in ssh:
         options["client_keys"] = [ssh["key_file"]]
     if "config" in ssh:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from buildbot_cd.errors import FleetError
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,18 @@ class Place:
     address: str
     root: str
     release: str
+    role: str = ""
 
 
 def expand(text: str, place: Place) -> str:
-    """``text`` with {name}, {address}, {root} and {release} filled in; other braces stay as they are."""
+    """``text`` with {name}, {address}, {role}, {root} and {release} filled in; ``{{`` and ``}}`` are braces themselves.
+
+    Other names in braces stay as they are.
+    """
 
     def value(found: re.Match[str]) -> str:
-        return str(getattr(place, found.group(1), found.group(0)))
+        name = found.group(1)
+        return found.group(0)[0] if name is None else str(getattr(place, name, found.group(0)))
 
     return _PLACEHOLDER.sub(value, text)
 
@@ -36,6 +41,6 @@ def check_template(text: str, key: str, allowed: tuple[str, ...]) -> None:
     :raises FleetError: naming the key and the placeholders that exist.
     """
     for name in _PLACEHOLDER.findall(text):
-        if name not in allowed:
+        if name and name not in allowed:
             known = ", ".join(f"{{{word}}}" for word in allowed)
             raise FleetError(f"{key}: unknown placeholder {{{name}}}; known are {known}")
