@@ -6,6 +6,7 @@ import './styles/pages.css';
 import React from 'react';
 import { buildbotSetupPlugin } from 'buildbot-plugin-support';
 import { Now } from './pages/Now';
+import { RolloutPage } from './pages/RolloutPage';
 import { TABS } from './parts/tabs';
 
 const ICON = (
@@ -14,7 +15,7 @@ const ICON = (
   </svg>
 );
 
-const ROUTES: [string, () => React.ReactNode][] = [['/cd', () => <Now />]];
+const ROUTES: [string, () => React.ReactNode][] = [['/cd', () => <Now />], ['/cd/rollouts/:id', () => <RolloutPage />]];
 
 buildbotSetupPlugin((registrations) => {
   registrations.registerMenuGroup({ name: 'cd', parentName: null, caption: 'Deployment', icon: ICON, order: 5, route: null });
