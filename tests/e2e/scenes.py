@@ -269,7 +269,7 @@ def samples(looks: int = 40, harm: float = 1.0, gaps: tuple[int, ...] = ()) -> l
                 "canary_n": 0 if blind else 3500,  # noqa: B023
                 "control_n": 0 if blind else 76500,  # noqa: B023
                 "ratio": said,
-                "log_e": log_e,  # noqa: B023
+                "log_e": log_e if name == "errors" else -0.4,  # noqa: B023
                 "visible": seen,
             }
 

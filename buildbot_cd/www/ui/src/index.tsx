@@ -6,6 +6,8 @@ import './styles/pages.css';
 import React from 'react';
 import { buildbotSetupPlugin } from 'buildbot-plugin-support';
 import { Now } from './pages/Now';
+import { LandingPage } from './pages/LandingPage';
+import { Landings, Rollouts } from './pages/Lists';
 import { RolloutPage } from './pages/RolloutPage';
 import { TABS } from './parts/tabs';
 
@@ -15,7 +17,13 @@ const ICON = (
   </svg>
 );
 
-const ROUTES: [string, () => React.ReactNode][] = [['/cd', () => <Now />], ['/cd/rollouts/:id', () => <RolloutPage />]];
+const ROUTES: [string, () => React.ReactNode][] = [
+  ['/cd', () => <Now />],
+  ['/cd/landings', () => <Landings />],
+  ['/cd/landings/:id', () => <LandingPage />],
+  ['/cd/rollouts', () => <Rollouts />],
+  ['/cd/rollouts/:id', () => <RolloutPage />],
+];
 
 buildbotSetupPlugin((registrations) => {
   registrations.registerMenuGroup({ name: 'cd', parentName: null, caption: 'Deployment', icon: ICON, order: 5, route: null });

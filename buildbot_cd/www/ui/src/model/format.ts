@@ -106,5 +106,6 @@ export function change(ratio: number | null): string {
   if (ratio === null || !Number.isFinite(ratio)) return '–';
   if (ratio >= 3) return `×${figure(Number(ratio.toPrecision(2)))}`;
   const points = Math.round((ratio - 1) * 100);
+  if (points === 0) return '±0 %';
   return points < 0 ? `−${-points} %` : `+${points} %`;
 }

@@ -73,7 +73,7 @@ export interface Station {
 }
 
 const TESTING = new Set(['preparing', 'testing', 'confirming', 'infra_hold']);
-const SHOWN = 3;
+const SHOWN = 5;
 
 /** The lane commit > test > (stages of the fleet) > live, with each open landing at its place. */
 export function laneOf(gate: Gate, landings: Landing[], rollout: Rollout | null, newest: Landing | null): Station[] {

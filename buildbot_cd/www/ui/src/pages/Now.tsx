@@ -96,9 +96,9 @@ function Lane({ stations, gate, rollout }: { stations: Station[]; gate: Gate; ro
             <h2>{station.name}</h2>
             <span className="bbcd-muted">{station.note}</span>
           </header>
-          {station.landings.map((landing) => (
-            <Card key={landing.id} landing={landing} station={station} gate={gate} rollout={rollout} />
-          ))}
+          {station.landings.map((landing) =>
+            station.key === 'queue' ? <Waiting key={landing.id} landing={landing} /> : <Card key={landing.id} landing={landing} station={station} gate={gate} rollout={rollout} />,
+          )}
           {station.more > 0 && <p className="bbcd-muted bbcd-more">and {station.more} more</p>}
           {!station.active && station.key !== 'queue' && <p className="bbcd-free">free</p>}
         </li>
@@ -107,15 +107,26 @@ function Lane({ stations, gate, rollout }: { stations: Station[]; gate: Gate; ro
   );
 }
 
+function Waiting({ landing }: { landing: Landing }) {
+  const now = useNow(5000);
+  return (
+    <p className="bbcd-waiting">
+      <Link to={`/cd/landings/${landing.id}`} title={landing.subject}>
+        #{landing.id} {landing.subject}
+      </Link>
+      <span className="bbcd-muted bbcd-num">{landing.held ? 'held' : rough(now - landing.queued_at)}</span>
+    </p>
+  );
+}
+
 function Card({ landing, station, gate, rollout }: { landing: Landing; station: Station; gate: Gate; rollout: Rollout | null }) {
   const now = useNow(1000);
-  const since = station.key === 'queue' ? landing.queued_at : landing.since;
   return (
     <article className="bbcd-card">
       <LandingLine landing={landing} />
       <p className="bbcd-card-foot">
         {station.key === 'live' ? <span className="bbcd-muted">{ago(landing.since, now)}</span> : <LandingBadge state={landing.state} />}
-        {station.key !== 'live' && <span className="bbcd-muted bbcd-num">{duration(now - since)}</span>}
+        {station.key !== 'live' && <span className="bbcd-muted bbcd-num">{duration(now - landing.since)}</span>}
       </p>
       {station.key === 'test' && <TestProgress landing={landing} gate={gate} />}
       {station.key.startsWith('stage-') && rollout !== null && rollout.landing === landing.id && <HostProgress rollout={rollout} />}
@@ -200,13 +211,15 @@ function Queue({ gate, landings, changed }: { gate: Gate; landings: Landing[]; c
                 <td>
                   <LandingLine landing={landing} />
                 </td>
-                <td className="bbcd-why-cell">
+                <td>
+                  <div className="bbcd-why-cell">
                   <LandingBadge state={landing.state} />
                   <span>{landing.waiting?.why ?? landing.reason}</span>
                   <span className="bbcd-muted bbcd-num">
                     {landing.waiting !== null && `for ${rough(now - landing.waiting.since)}`}
                     {landing.waiting?.turn && `, its turn ${inRange(landing.waiting.turn, now)}`}
                   </span>
+                  </div>
                 </td>
                 <td className="bbcd-num bbcd-eta">{inRange(landing.waiting?.eta ?? null, now)}</td>
                 <td>

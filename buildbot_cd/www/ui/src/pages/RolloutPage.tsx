@@ -7,6 +7,8 @@ import type { Landing, Rollout, Verdict } from '../api/types';
 import { useResource } from '../api/useResource';
 import { rolloutActions } from '../model/actions';
 import { change, clock, clockSeconds, count, duration, figure, short } from '../model/format';
+import type { FleetModel } from '../model/fleet';
+import { sentence } from '../model/now';
 import { headlineOf, metricsOf, stepsOf, timeLeft, type MetricView, type Step } from '../model/rollout';
 import { rolloutLook, verdictLook } from '../model/states';
 import { Actions } from '../parts/Actions';
@@ -34,15 +36,16 @@ export function RolloutPage() {
 function One({ rollout, reload }: { rollout: Rollout; reload: () => void }) {
   const verdicts = useResource<Verdict>(`cd/rollouts/${rollout.id}/verdicts`, 'verdicts', [`cd/rollouts/${rollout.id}/verdict`]);
   const [looks, samples] = useSamples(rollout.id);
+  const [fleet, model] = useFleet(rollout.id);
   const found = verdicts.data ?? [];
   const culprits = found.at(-1)?.culprits ?? [];
   const stage = rollout.stage || (samples.at(-1)?.stage ?? '');
   const views = metricsOf(samples, stage, culprits);
   return (
     <>
-      <Head rollout={rollout} verdicts={found} left={<Left rollout={rollout} samples={samples} />} reload={reload} />
+      <Head rollout={rollout} model={model} verdicts={found} left={<Left rollout={rollout} samples={samples} />} reload={reload} />
       <Steps steps={stepsOf(rollout)} />
-      <FleetPanel rollout={rollout.id} />
+      <FleetPanel read={fleet} model={model} />
       <Panel title="Metrics" note={views.length > 0 ? `canaries against control, stage ${stage}` : undefined}>
         <Loaded from={looks} lines={5}>
           {() =>
@@ -70,9 +73,8 @@ function One({ rollout, reload }: { rollout: Rollout; reload: () => void }) {
   );
 }
 
-function Head(props: { rollout: Rollout; verdicts: Verdict[]; left: React.ReactNode; reload: () => void }) {
-  const { rollout } = props;
-  const [, model] = useFleet(rollout.id);
+function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Verdict[]; left: React.ReactNode; reload: () => void }) {
+  const { rollout, model } = props;
   const head = headlineOf(rollout, props.verdicts);
   const to = [...new Set([...(model?.hosts.values() ?? [])].map((row) => row.previous).filter((name) => name !== '' && name !== rollout.release))];
   return (
@@ -84,7 +86,7 @@ function Head(props: { rollout: Rollout; verdicts: Verdict[]; left: React.ReactN
         </p>
         <h1 aria-live="polite">{head.title}</h1>
         <p>
-          {head.detail} {props.left}
+          {sentence(head.detail)} {props.left}
         </p>
       </div>
       <Actions actions={rolloutActions(rollout, to)} done={props.reload} />

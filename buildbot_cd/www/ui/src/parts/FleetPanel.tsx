@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The hosts of a rollout: legend that filters, picture or table, and what is known of one host.
 import React, { useMemo, useState } from 'react';
-import { useFleet } from '../api/useFleet';
-import { countMarks, groups, MARKS, passes, type Filter, type HostRow, type Mark } from '../model/fleet';
+import type { Fleet } from '../api/types';
+import type { Resource } from '../api/useResource';
+import { countMarks, groups, MARKS, passes, type Filter, type FleetModel, type HostRow, type Mark } from '../model/fleet';
 import { ago, count } from '../model/format';
 import { Empty, Loaded } from './feedback';
 import { FleetPicture, MarkSign } from './FleetPicture';
@@ -10,8 +11,7 @@ import { Panel } from './Shell';
 import { useNow } from './useNow';
 import { useTheme } from './useTheme';
 
-export function FleetPanel({ rollout }: { rollout: number }) {
-  const [read, model] = useFleet(rollout);
+export function FleetPanel({ read, model }: { read: Resource<Fleet>; model: FleetModel | null }) {
   const [text, setText] = useState('');
   const [marks, setMarks] = useState<ReadonlySet<Mark>>(new Set());
   const [view, setView] = useState<'picture' | 'table'>('picture');
