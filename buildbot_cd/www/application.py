@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from buildbot.www.plugin import Application
+from twisted.python import log
 from twisted.web import static
 from twisted.web.resource import EncodingResourceWrapper
 from twisted.web.server import GzipEncoderFactory
@@ -52,3 +53,13 @@ class Pages(Application):
         self.static_dir = folder
         self.resource = Revalidated(str(folder))
         self.ui = True
+
+    def lacks(self) -> str:
+        """Why the pages cannot be shown, with the remedy; `""` if they can."""
+        return "" if is_built(Path(self.static_dir)) else MISSING
+
+    def setConfiguration(self, config: object) -> None:
+        """Buildbot calls this in a master that has switched the plugin on."""
+        super().setConfiguration(config)
+        if self.lacks():
+            log.msg(self.lacks())

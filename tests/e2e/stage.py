@@ -76,6 +76,8 @@ class Stage:
         match parts:
             case ["gates"]:
                 return "gates", scene.gates
+            case ["gates", name]:
+                return "gates", [one for one in scene.gates if one["name"] == name] or None
             case ["history"]:
                 return "history", [history(int(query.get("days", ["7"])[0]))]
             case ["landings" | "rollouts" as key]:

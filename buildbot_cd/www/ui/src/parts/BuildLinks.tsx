@@ -40,7 +40,7 @@ function BuildLink({ buildset, builder }: { buildset: number; builder: string | 
   const [requests, setRequests] = useState<number[]>([]);
   useEffect(() => {
     const abort = new AbortController();
-    read<{ buildrequestid: number }>(`buildrequests?buildsetid=${buildset}&field=buildrequestid`, 'buildrequests', abort.signal).then(
+    read<{ buildrequestid: number }>(`buildrequests?buildsetid=${buildset}`, 'buildrequests', abort.signal).then(
       ({ items }) => setRequests(items.map((one) => one.buildrequestid)),
       () => setRequests([]), // Buildbot has forgotten the builds: the name alone is shown
     );
