@@ -133,6 +133,11 @@ def run(number: int, landing_id: int, kind: str = "gate", **more: Any) -> dict[s
     return {**body, **more}
 
 
+def all_done(total: int, failed: int = 0) -> dict[str, int]:
+    """Counts of a run that has ended."""
+    return {"waiting": 0, "claimed": 0, "done": total, "failed": failed, "total": total}
+
+
 def tests_of(number: int, done: int = 120, total: int = 120, failing: tuple[int, ...] = ()) -> list[dict[str, Any]]:
     """The tests of a run on four workers, one after the other on each, longest first."""
     chance = random.Random(number)
@@ -259,7 +264,9 @@ def samples(looks: int = 40, harm: float = 1.0, gaps: tuple[int, ...] = ()) -> l
         log_e += (math.log(worse) * 0.45 if worse > 1 else -0.02) * chance.uniform(0.6, 1.4)
         ratio = 1 + (worse - 1) * max(0, number - 8) / max(1, number) + chance.uniform(-0.25, 0.25) / math.sqrt(number)
 
-        def metric(name: str, level: float, noise: float, factor: float, seen: float | None, said: float) -> dict[str, Any]:
+        def metric(
+            name: str, level: float, noise: float, factor: float, seen: float | None, said: float
+        ) -> dict[str, Any]:
             canary = None if blind else level * factor * chance.uniform(1 - noise, 1 + noise)  # noqa: B023
             control = None if blind else level * chance.uniform(1 - noise / 4, 1 + noise / 4)  # noqa: B023
             return {
@@ -466,19 +473,44 @@ def busy_day() -> Scene:
             )
         ],
         landings=[*ended, deploying, testing, *queue],
-        runs=[run(31, 58), run(30, 57, state="done", ended_at=NOW - 100, makespan=139.0)],
+        runs=[
+            run(31, 58),
+            run(30, 57, state="done", ended_at=NOW - 100, makespan=139.0, counts=all_done(120)),
+            *(
+                run(
+                    20 + i,
+                    49 + i,
+                    state="done",
+                    ended_at=NOW - 900,
+                    makespan=100.0 + 9 * i,
+                    counts=all_done(80 + 5 * i),
+                )
+                for i in range(2, 8)
+            ),
+            run(28, 54, kind="retry", state="done", ended_at=NOW - 1270, makespan=9.0, counts=all_done(2)),
+        ],
         rollouts=[
             rollout(
                 12,
                 57,
                 "watching",
                 "canary",
-                verdict={"stage": "canary", "at": NOW - 4, "kind": "undecided", "reason": "no sign of harm in 40 looks"},
+                verdict={
+                    "stage": "canary",
+                    "at": NOW - 4,
+                    "kind": "undecided",
+                    "reason": "no sign of harm in 40 looks",
+                },
             ),
             rollout(11, 56, "done", "fleet", can=[], ended_at=NOW - 130, started_at=NOW - 500, marks={"new": 800}),
         ],
     )
-    scene.tests = {31: tests_of(31, done=81), 30: tests_of(30)}
+    scene.tests = {
+        31: tests_of(31, done=81),
+        30: tests_of(30),
+        25: tests_of(25, 30, 30, failing=(4, 5)),
+        28: tests_of(28, 6, 6, failing=(5,)),
+    }
     scene.fleets = {12: fleet(12, {"new": 35}), 11: fleet(11, {"new": 800})}
     scene.samples = {12: samples(gaps=(20, 21)), 11: []}
     scene.transitions = {
@@ -492,7 +524,14 @@ def busy_day() -> Scene:
                 ("deploying", 96, "the deploy slot is free"),
             ],
         ),
-        58: transitions(58, [("queued", 40, "pushed"), ("preparing", 2, "the test slot is free"), ("testing", 150, "candidate is ready")]),
+        58: transitions(
+            58,
+            [
+                ("queued", 40, "pushed"),
+                ("preparing", 2, "the test slot is free"),
+                ("testing", 150, "candidate is ready"),
+            ],
+        ),
     }
     scene.effects = {57: effects_of(57), 58: effects_of(58)[:2]}
     return scene
@@ -511,7 +550,12 @@ def taken_back() -> Scene:
     )
     scene = busy_day()
     scene.landings = [one for one in scene.landings if one["id"] < 57]
-    scene.landings += [bad, landing(58, "queued", 12, waiting={"why": "a landing is being taken back", "position": 1}, can=["hold", "withdraw"])]
+    scene.landings += [
+        bad,
+        landing(
+            58, "queued", 12, waiting={"why": "a landing is being taken back", "position": 1}, can=["hold", "withdraw"]
+        ),
+    ]
     scene.gates = [
         gate(
             slots={"test": None, "deploy": slot(bad)},
@@ -523,9 +567,20 @@ def taken_back() -> Scene:
             obstacle="#57 is being taken back",
         )
     ]
-    verdict = {"stage": "canary", "at": NOW - 12, "kind": "regression", "reason": "errors ×2.4 against control, proved by 3,500 requests"}
+    verdict = {
+        "stage": "canary",
+        "at": NOW - 12,
+        "kind": "regression",
+        "reason": "errors ×2.4 against control, proved by 3,500 requests",
+    }
     scene.rollouts[0] = rollout(
-        12, 57, "rolling_back", "canary", can=[], verdict=verdict, marks={"old": 765, "back": 21, "switching": 12, "failed": 1, "owed": 1}
+        12,
+        57,
+        "rolling_back",
+        "canary",
+        can=[],
+        verdict=verdict,
+        marks={"old": 765, "back": 21, "switching": 12, "failed": 1, "owed": 1},
     )
     scene.verdicts = {
         12: [{"id": 5, "rollout": 12, **verdict, "culprits": ["errors"], "log_e": 9.7, "needed": 8.0, "metrics": []}]
@@ -550,7 +605,11 @@ def frozen() -> Scene:
     """Somebody has frozen the gate for an hour."""
     scene = busy_day()
     scene.gates[0].update(
-        mode="closed", by="ada@shop.example", why="the database moves to the new rack", until=NOW + 3300, safe=False,
+        mode="closed",
+        by="ada@shop.example",
+        why="the database moves to the new rack",
+        until=NOW + 3300,
+        safe=False,
         obstacle="the gate is frozen",
     )
     return scene

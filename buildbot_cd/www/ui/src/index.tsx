@@ -6,9 +6,11 @@ import './styles/pages.css';
 import React from 'react';
 import { buildbotSetupPlugin } from 'buildbot-plugin-support';
 import { Now } from './pages/Now';
+import { HistoryPage } from './pages/HistoryPage';
 import { LandingPage } from './pages/LandingPage';
 import { Landings, Rollouts } from './pages/Lists';
 import { RolloutPage } from './pages/RolloutPage';
+import { TestsPage } from './pages/TestsPage';
 import { TABS } from './parts/tabs';
 
 const ICON = (
@@ -23,6 +25,8 @@ const ROUTES: [string, () => React.ReactNode][] = [
   ['/cd/landings/:id', () => <LandingPage />],
   ['/cd/rollouts', () => <Rollouts />],
   ['/cd/rollouts/:id', () => <RolloutPage />],
+  ['/cd/tests', () => <TestsPage />],
+  ['/cd/history', () => <HistoryPage />],
 ];
 
 buildbotSetupPlugin((registrations) => {
