@@ -47,16 +47,17 @@ class Pages(Application):
     """The plugin. Buildbot loads it in every master, so it is made even where the bundle is missing."""
 
     def __init__(self, folder: Path = STATIC) -> None:
+        self.folder = folder
         # Buildbot's own constructor reads a file VERSION and dies without it; our version is in the package.
         self.description = "Continuous deployment"
-        self.version = buildbot_cd.__version__
+        self.version = buildbot_cd.__version__  # type: ignore[assignment] # text there too, in the end
         self.static_dir = folder
         self.resource = Revalidated(str(folder))
         self.ui = True
 
     def lacks(self) -> str:
         """Why the pages cannot be shown, with the remedy; `""` if they can."""
-        return "" if is_built(Path(self.static_dir)) else MISSING
+        return "" if is_built(self.folder) else MISSING
 
     def setConfiguration(self, config: object) -> None:
         """Buildbot calls this in a master that has switched the plugin on."""

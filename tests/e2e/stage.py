@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from scenes import history
+from answers import history
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route, WebSocketRoute
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stage:
-    """Answers for one page. ``fail`` maps an address to (status, body); ``silent`` lets the master not answer at all."""
+    """Answers for one page. ``fail`` maps an address to (status, body); ``silent``: the master does not answer."""
 
     scene: Scene
     fail: dict[str, tuple[int, Any]] = field(default_factory=dict)

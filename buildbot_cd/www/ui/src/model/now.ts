@@ -22,13 +22,13 @@ export function bannerOf(gate: Gate, landings: Landing[]): Banner {
     return {
       tone: 'back',
       title: first === undefined ? 'A change is being taken back' : `Taking back #${first.id}: ${first.subject}`,
-      detail: first?.reason || gate.obstacle,
+      detail: sentence(first?.reason || gate.obstacle),
       answer: 'Better wait',
     };
   }
   const stuck = landings.find((one) => one.state === 'halted');
   if (stuck !== undefined) {
-    return { tone: 'bad', title: `#${stuck.id} waits for a person`, detail: stuck.reason || gate.obstacle, answer: 'Better wait' };
+    return { tone: 'bad', title: `#${stuck.id} waits for a person`, detail: sentence(stuck.reason || gate.obstacle), answer: 'Better wait' };
   }
   return running(gate);
 }
@@ -38,7 +38,7 @@ function shut(gate: Gate): Banner {
   return {
     tone: gate.mode === 'halted' ? 'bad' : 'warn',
     title: `${SHUT[gate.mode] ?? gate.mode} ${who}`,
-    detail: gate.why,
+    detail: sentence(gate.why),
     answer: gate.mode === 'drain' ? 'You can push; it waits' : 'Better wait',
   };
 }

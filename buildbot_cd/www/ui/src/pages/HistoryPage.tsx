@@ -142,8 +142,8 @@ function Days({ history }: { history: History }) {
             <g key={one.day}>
               <title>{`${utcDay(one.day)}: ${one.live} live, ${one.reverted} reverted, ${one.rolled_back} rolled back`}</title>
               <rect className="bbcd-day-live" x={x} width={width} y={H - bar(one.live)} height={bar(one.live)} />
-              <rect className="bbcd-day-reverted" x={x} width={width} y={H - bar(one.live) - back} height={bar(one.reverted)} />
-              <rect className="bbcd-day-back" x={x} width={width} y={H - bar(one.live) - bar(one.reverted) - bar(one.rolled_back)} height={bar(one.rolled_back)} />
+              <rect className="bbcd-day-reverted" x={x} width={width} y={H - bar(one.live) - bar(one.reverted)} height={bar(one.reverted)} />
+              <rect className="bbcd-day-back" x={x} width={width} y={H - bar(one.live) - back} height={bar(one.rolled_back)} />
             </g>
           );
         })}
