@@ -5,16 +5,17 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
 
-.PHONY: help setup demo test lint system-packages clean
+.PHONY: help setup ui pages demo test lint system-packages clean
 
 help:
 	@echo 'make setup             make $(VENV) and install everything into it (the others do it by themselves)'
+	@echo 'make ui                build the pages of the web plugin, with Node 20 or newer (setup does it where there is Node)'
 	@echo 'make demo [ARGS=...]   the whole product on this machine; ARGS=--once ends by itself'
 	@echo 'make test [ARGS=...]   every test; ARGS are passed on to pytest'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
 
-setup: $(STAMP)
+setup: $(STAMP) pages
 
 # The stamp is written last: an installation that was cut short is done again.
 $(STAMP): pyproject.toml
@@ -24,10 +25,17 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fleet]'
 	touch $@
 
-demo: $(STAMP)
+# The pages of the web plugin; built again only when their sources have changed.
+ui: $(STAMP)
+	$(BIN)/python hatch_build.py
+
+pages: $(STAMP)
+	@$(BIN)/python hatch_build.py --if-possible
+
+demo: $(STAMP) pages
 	$(BIN)/buildbot-cd demo $(ARGS)
 
-test: $(STAMP) system-packages
+test: $(STAMP) system-packages pages
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -35,9 +43,9 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# PostgreSQL, sshd and rsync, where this machine lets us install them. Without them their tests are skipped.
+# PostgreSQL, sshd, rsync and Chromium, where this machine lets us install them. Without them their tests are skipped.
 system-packages:
 	@.ci/system-packages
 
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) buildbot_cd/www/static buildbot_cd/www/ui/node_modules .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot import config as buildbot_config
 from buildbot.configurators import ConfiguratorBase
+from buildbot.plugins.db import get_plugins
+from twisted.python import log
 
 from buildbot_cd.config.files import read_text
 from buildbot_cd.config.master import parse_master
@@ -22,6 +24,10 @@ from buildbot_cd.plugins.schedulers.gate import Gate
 
 if TYPE_CHECKING:
     from buildbot_cd.config.master import MasterConfig
+
+
+PAGES = "cd"
+"""The web plugin's name among Buildbot's."""
 
 
 class ContinuousDeployment(ConfiguratorBase):
@@ -63,6 +69,19 @@ class ContinuousDeployment(ConfiguratorBase):
         self.schedulers.append(gate)
         services.append(Engine(config=config, folder=self.file.parent))
         services.append(DataApi())
+        self._show_pages()
+
+    def _show_pages(self) -> None:
+        """Switch the web plugin on, where there is a web server and the plugin has its bundle."""
+        www = self.config_dict.get("www") or {}
+        if not www.get("port") or PAGES in www.setdefault("plugins", {}):
+            return
+        found: Any = get_plugins("www", None, load_now=True)
+        lacks = found.get(PAGES).lacks() if PAGES in found else "cd: the web plugin is not installed; run `make setup`"
+        if lacks:
+            log.msg(lacks)
+        else:
+            www["plugins"][PAGES] = {}
 
 
 def folder_of_master_cfg() -> Path:

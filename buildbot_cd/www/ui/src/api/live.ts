@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Events over a websocket of our own: Buildbot's client does not connect again after a loss, and derives
+// other paths than ours. Opened by the first subscription, closed some seconds after the last one.
+
+export type Handler = (key: string, message: unknown) => void;
+export type LinkState = 'connecting' | 'up' | 'down';
+
+interface Subscription {
+  path: string;
+  handler: Handler;
+}
+
+const LINGER = 5_000;
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 15_000;
+
+/** True if `key` is one of those that `path` means; `*` stands for one part. */
+export function matches(path: string, key: string): boolean {
+  const wanted = path.split('/');
+  const parts = key.split('/');
+  return wanted.length === parts.length && wanted.every((part, i) => part === '*' || part === parts[i]);
+}
+
+export class Live {
+  private socket: WebSocket | null = null;
+  private subscriptions = new Set<Subscription>();
+  private watchers = new Set<() => void>();
+  private pause = FIRST_PAUSE;
+  private timer: number | undefined;
+  private nextId = 1;
+  /** Subscriptions that the server has not confirmed yet, by the number of their frame. */
+  private unconfirmed = new Set<number>();
+  state: LinkState = 'connecting';
+  /** When the link was lost, in milliseconds of this machine; null while it is up. */
+  lostAt: number | null = null;
+
+  constructor(private readonly address: () => string) {}
+
+  /** Calls `handler` for each event below `path` until the returned function is called. */
+  subscribe(path: string, handler: Handler): () => void {
+    const subscription = { path, handler };
+    const fresh = ![...this.subscriptions].some((one) => one.path === path);
+    this.subscriptions.add(subscription);
+    if (fresh && this.state === 'up') this.command('startConsuming', path);
+    this.ensure();
+    return () => {
+      this.subscriptions.delete(subscription);
+      if (![...this.subscriptions].some((one) => one.path === path)) this.command('stopConsuming', path);
+      if (this.subscriptions.size === 0) window.setTimeout(() => this.closeIfIdle(), LINGER);
+    };
+  }
+
+  /** Calls `watcher` whenever `state` changes; the subscriptions are renewed by then. */
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Connect at once instead of at the end of the pause. */
+  retry(): void {
+    if (this.state !== 'down') return;
+    window.clearTimeout(this.timer);
+    this.open();
+  }
+
+  private ensure(): void {
+    if (this.socket === null && this.timer === undefined) this.open();
+  }
+
+  private open(): void {
+    this.timer = undefined;
+    const socket = new WebSocket(this.address());
+    this.socket = socket;
+    socket.onopen = () => {
+      for (const path of new Set([...this.subscriptions].map((one) => one.path))) this.command('startConsuming', path);
+      if (this.unconfirmed.size === 0) this.up();
+    };
+    socket.onmessage = (event) => this.receive(event.data);
+    socket.onclose = () => this.lost(socket);
+    socket.onerror = () => socket.close();
+  }
+
+  private up(): void {
+    this.pause = FIRST_PAUSE;
+    this.lostAt = null;
+    this.become('up');
+  }
+
+  private lost(socket: WebSocket): void {
+    if (socket !== this.socket) return;
+    this.socket = null;
+    this.unconfirmed.clear();
+    if (this.subscriptions.size === 0) {
+      this.state = 'connecting';
+      return;
+    }
+    this.lostAt ??= Date.now();
+    this.become('down');
+    this.timer = window.setTimeout(() => this.open(), this.pause);
+    this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+  }
+
+  private become(state: LinkState): void {
+    if (state === this.state) return;
+    this.state = state;
+    this.watchers.forEach((watcher) => watcher());
+  }
+
+  private command(cmd: string, path: string): void {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    const id = this.nextId++;
+    if (cmd === 'startConsuming') this.unconfirmed.add(id);
+    this.socket.send(JSON.stringify({ cmd, path, _id: id }));
+  }
+
+  private receive(data: unknown): void {
+    const frame = parse(data);
+    if (typeof frame.k === 'string') {
+      const key = frame.k;
+      for (const { path, handler } of [...this.subscriptions]) if (matches(path, key)) handler(key, frame.m);
+    } else if (typeof frame._id === 'number' && this.unconfirmed.delete(frame._id) && this.unconfirmed.size === 0) {
+      this.up();
+    }
+  }
+
+  private closeIfIdle(): void {
+    if (this.subscriptions.size > 0) return;
+    window.clearTimeout(this.timer);
+    this.timer = undefined;
+    this.socket?.close();
+  }
+}
+
+function parse(data: unknown): { k?: unknown; m?: unknown; _id?: unknown } {
+  try {
+    const frame: unknown = JSON.parse(String(data));
+    return frame !== null && typeof frame === 'object' ? frame : {};
+  } catch {
+    return {};
+  }
+}
+
+export const live = new Live(() => {
+  const address = new URL('ws', document.baseURI.split('#')[0]);
+  address.protocol = address.protocol.replace('http', 'ws');
+  return address.href;
+});

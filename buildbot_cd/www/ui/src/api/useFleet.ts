@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The fleet of one rollout: read once, then kept by batches of changes; drawn at most once a frame.
+import { useEffect, useRef, useState } from 'react';
+import { applyDelta, unpack, type FleetModel } from '../model/fleet';
+import { live } from './live';
+import type { Fleet, FleetDelta, Sample } from './types';
+import { useResource, type Resource } from './useResource';
+
+export function useFleet(rollout: number): [Resource<Fleet>, FleetModel | null] {
+  const read = useResource<Fleet>(`cd/rollouts/${rollout}/hosts`, 'fleet');
+  const [model, setModel] = useState<FleetModel | null>(null);
+  const early = useRef<FleetDelta[]>([]);
+  const base = useRef<FleetModel | null>(null);
+
+  useEffect(() => {
+    const fresh = read.data?.[0];
+    if (fresh === undefined) return;
+    // What was told while we read is in `early`; rows older than what was read change nothing.
+    base.current = early.current.reduce(applyDelta, unpack(fresh));
+    early.current = [];
+    setModel(base.current);
+  }, [read.data]);
+
+  useEffect(() => {
+    let frame = 0;
+    const end = live.subscribe(`cd/rollouts/${rollout}/hosts`, (_key, message) => {
+      const delta = message as FleetDelta;
+      early.current = [...early.current.slice(-200), delta];
+      if (base.current === null) return;
+      base.current = applyDelta(base.current, delta);
+      if (frame === 0) {
+        frame = requestAnimationFrame(() => {
+          frame = 0;
+          setModel(base.current);
+        });
+      }
+    });
+    return () => {
+      end();
+      cancelAnimationFrame(frame);
+      base.current = null;
+      early.current = [];
+    };
+  }, [rollout]);
+
+  return [read, model?.rollout === rollout ? model : null];
+}
+
+/** The looks of the judge: those that were, and each new one as it comes. */
+export function useSamples(rollout: number): [Resource<Sample>, Sample[]] {
+  const read = useResource<Sample>(`cd/rollouts/${rollout}/samples`, 'samples');
+  const [fresh, setFresh] = useState<Sample[]>([]);
+  useEffect(() => {
+    setFresh([]);
+    return live.subscribe(`cd/rollouts/${rollout}/look`, (_key, message) => setFresh((old) => [...old, message as Sample]));
+  }, [rollout]);
+  const known = read.data ?? [];
+  const seen = new Set(known.map((one) => `${one.stage} ${one.number}`));
+  return [read, [...known, ...fresh.filter((one) => !seen.has(`${one.stage} ${one.number}`))]];
+}

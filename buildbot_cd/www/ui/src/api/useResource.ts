@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One address, read now, read again when an event says so, when the link is back and when the tab is looked at again.
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { ApiError, read, serverNow } from './client';
+import { live } from './live';
+
+export interface Resource<T> {
+  data: T[] | null;
+  total: number | null;
+  error: ApiError | null;
+  /** When `data` was read, in seconds of the master's clock. */
+  at: number;
+  /** The same moment on this machine's clock. */
+  readAt: number;
+  reload: () => void;
+}
+
+/** Events that come together are answered by one read; while the link is down, we read at intervals. */
+const SETTLE = 150;
+const WITHOUT_LINK = 10_000;
+
+export function useResource<T>(path: string | null, key: string, events: string[] = []): Resource<T> {
+  const [state, setState] = useState<{ path: string | null; answer: Omit<Resource<T>, 'reload'> }>({ path, answer: NOTHING });
+  const busy = useRef<AbortController | null>(null);
+  const again = useRef(false);
+
+  const load = useCallback(() => {
+    if (path === null) return;
+    if (busy.current !== null) {
+      again.current = true;
+      return;
+    }
+    const abort = new AbortController();
+    busy.current = abort;
+    const settle = (change: (old: Omit<Resource<T>, 'reload'>) => Omit<Resource<T>, 'reload'>) => {
+      if (busy.current !== abort) return;
+      busy.current = null;
+      setState((old) => ({ path, answer: change(old.path === path ? old.answer : NOTHING) }));
+      if (again.current) {
+        again.current = false;
+        load();
+      }
+    };
+    read<T>(path, key, abort.signal).then(
+      ({ items, total }) => settle(() => ({ data: items, total, error: null, at: serverNow(), readAt: Date.now() / 1000 })),
+      (error: unknown) => settle((old) => ({ ...old, error: asApiError(error) })),
+    );
+  }, [path, key]);
+
+  useEffect(() => {
+    load();
+    return () => {
+      const running = busy.current;
+      busy.current = null;
+      again.current = false;
+      running?.abort();
+    };
+  }, [load]);
+
+  const wanted = events.join(' ');
+  useEffect(() => {
+    if (path === null) return undefined;
+    let timer: number | undefined;
+    const soon = () => {
+      timer ??= window.setTimeout(() => {
+        timer = undefined;
+        load();
+      }, SETTLE);
+    };
+    const ends = wanted === '' ? [] : wanted.split(' ').map((event) => live.subscribe(event, soon));
+    ends.push(live.watch(() => live.state === 'up' && load()));
+    const seen = () => document.visibilityState === 'visible' && load();
+    document.addEventListener('visibilitychange', seen);
+    const poll = window.setInterval(() => live.state === 'down' && document.visibilityState === 'visible' && load(), WITHOUT_LINK);
+    return () => {
+      ends.forEach((end) => end());
+      document.removeEventListener('visibilitychange', seen);
+      window.clearInterval(poll);
+      window.clearTimeout(timer);
+    };
+  }, [path, wanted, load]);
+
+  const answer = state.path === path ? state.answer : NOTHING;
+  return { ...answer, reload: load };
+}
+
+const NOTHING = { data: null, total: null, error: null, at: 0, readAt: 0 };
+
+function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : String(error), 0);
+}
+
+/** The newest message of one address of events; null until the first one comes. */
+export function useLatest<M>(path: string | null): M | null {
+  const [latest, setLatest] = useState<{ path: string; message: M } | null>(null);
+  useEffect(() => {
+    if (path === null) return undefined;
+    return live.subscribe(path, (_key, message) => setLatest({ path, message: message as M }));
+  }, [path]);
+  return latest?.path === path ? latest.message : null;
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One release on its way over the fleet: the verdict, the steps, the hosts, the metrics.
+import React from 'react';
+import { Link, useParams } from 'react-router-dom';
+import { useFleet, useSamples } from '../api/useFleet';
+import type { Landing, Rollout, Verdict } from '../api/types';
+import { useResource } from '../api/useResource';
+import { rolloutActions } from '../model/actions';
+import { change, clock, clockSeconds, count, duration, figure, short } from '../model/format';
+import type { FleetModel } from '../model/fleet';
+import { sentence } from '../model/now';
+import { headlineOf, metricsOf, stepsOf, timeLeft, type MetricView, type Step } from '../model/rollout';
+import { rolloutLook, verdictLook } from '../model/states';
+import { Actions } from '../parts/Actions';
+import { Chart } from '../parts/Chart';
+import { Empty, Loaded } from '../parts/feedback';
+import { FleetPanel } from '../parts/FleetPanel';
+import { LandingLine } from '../parts/LandingLine';
+import { Badge, Sign } from '../parts/Mark';
+import { Panel, Shell } from '../parts/Shell';
+import { useNow } from '../parts/useNow';
+import { useTheme } from '../parts/useTheme';
+
+export function RolloutPage() {
+  const id = Number(useParams().id);
+  const rollouts = useResource<Rollout>(`cd/rollouts/${id}`, 'rollouts', [`cd/rollouts/${id}/*`]);
+  return (
+    <Shell title={`Rollout ${id}`}>
+      <Loaded from={rollouts} lines={6}>
+        {([rollout]) => (rollout === undefined ? <Empty title="No such rollout" /> : <One key={id} rollout={rollout} reload={rollouts.reload} />)}
+      </Loaded>
+    </Shell>
+  );
+}
+
+function One({ rollout, reload }: { rollout: Rollout; reload: () => void }) {
+  const verdicts = useResource<Verdict>(`cd/rollouts/${rollout.id}/verdicts`, 'verdicts', [`cd/rollouts/${rollout.id}/verdict`]);
+  const [looks, samples] = useSamples(rollout.id);
+  const [fleet, model] = useFleet(rollout.id);
+  const found = verdicts.data ?? [];
+  const culprits = found.at(-1)?.culprits ?? [];
+  const stage = rollout.stage || (samples.at(-1)?.stage ?? '');
+  const views = metricsOf(samples, stage, culprits);
+  return (
+    <>
+      <Head rollout={rollout} model={model} verdicts={found} left={<Left rollout={rollout} samples={samples} />} reload={reload} />
+      <Steps steps={stepsOf(rollout)} />
+      <FleetPanel read={fleet} model={model} />
+      <Panel title="Metrics" note={views.length > 0 ? `canaries against control, stage ${stage}` : undefined}>
+        <Loaded from={looks} lines={5}>
+          {() =>
+            views.length === 0 ? (
+              <Empty title={rollout.open ? 'Nothing has been seen yet' : 'No looks are kept of this watch'}>
+                <p>{rollout.open ? 'The judge looks once the first stage has switched.' : 'They are there for as long as Buildbot keeps the log of the watch.'}</p>
+              </Empty>
+            ) : (
+              <div className="bbcd-metrics">
+                {views.map((view) => (
+                  <MetricCard key={view.name} view={view} />
+                ))}
+              </div>
+            )
+          }
+        </Loaded>
+      </Panel>
+      <Panel title="Verdicts">
+        <Loaded from={verdicts} lines={2}>
+          {(all) => <Verdicts verdicts={all} />}
+        </Loaded>
+      </Panel>
+      <Facts rollout={rollout} />
+    </>
+  );
+}
+
+function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Verdict[]; left: React.ReactNode; reload: () => void }) {
+  const { rollout, model } = props;
+  const head = headlineOf(rollout, props.verdicts);
+  const to = [...new Set([...(model?.hosts.values() ?? [])].map((row) => row.previous).filter((name) => name !== '' && name !== rollout.release))];
+  return (
+    <section className={`bbcd-banner bbcd-tone-${head.tone}`} aria-label="Verdict">
+      <Sign tone={head.tone} size={26} />
+      <div className="bbcd-banner-text">
+        <p className="bbcd-answer">
+          Rollout {rollout.id} of {rollout.release} · {rolloutLook(rollout.state).label}
+        </p>
+        <h1 aria-live="polite">{head.title}</h1>
+        <p>
+          {sentence(head.detail)} {props.left}
+        </p>
+      </div>
+      <Actions actions={rolloutActions(rollout, to)} done={props.reload} />
+    </section>
+  );
+}
+
+function Left({ rollout, samples }: { rollout: Rollout; samples: Parameters<typeof timeLeft>[1] }) {
+  const now = useNow(1000);
+  const left = timeLeft(rollout, samples, now);
+  return left === null ? null : <span className="bbcd-num">About {duration(left)} of this watch left.</span>;
+}
+
+const STEP_TONE = { done: 'good', now: 'busy', next: 'idle', never: 'idle' } as const;
+
+function Steps({ steps }: { steps: Step[] }) {
+  return (
+    <ol className="bbcd-steps" aria-label="Stages">
+      {steps.map((step) => (
+        <li key={step.name} className={`bbcd-tone-${STEP_TONE[step.state]} bbcd-step-${step.state}`} aria-current={step.state === 'now' ? 'step' : undefined}>
+          <Sign tone={STEP_TONE[step.state]} size={15} />
+          <b>{step.name}</b>
+          <span className="bbcd-muted">{step.state === 'never' ? 'not reached' : step.note}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function MetricCard({ view }: { view: MetricView }) {
+  const theme = useTheme();
+  const { last } = view;
+  return (
+    <article className="bbcd-metric">
+      <header>
+        <h3>{view.name}</h3>
+        <Badge tone={view.tone} label={change(last.ratio)} />
+        <span className="bbcd-muted">{view.says}</span>
+      </header>
+      <p className="bbcd-key">
+        <span className="bbcd-key-canary">canaries {figure(last.canary)}</span>
+        <span className="bbcd-key-control">control {figure(last.control)}</span>
+      </p>
+      <Chart
+        label={`${view.name} over time: canaries ${figure(last.canary)}, control ${figure(last.control)}`}
+        times={view.times}
+        theme={theme}
+        lines={[
+          { label: 'canaries', values: view.canary, tone: view.tone === 'bad' ? 'bad' : 'busy' },
+          { label: 'control', values: view.control, tone: 'idle', dashed: true },
+        ]}
+      />
+      <p className="bbcd-key">
+        <span>canaries / control so far</span>
+        <span className="bbcd-key-band">too small to be seen in this watch</span>
+      </p>
+      <Chart
+        label={`${view.name}: canaries against control so far, ${change(last.ratio)}`}
+        times={view.times}
+        theme={theme}
+        height={84}
+        level={1}
+        format={(value) => `×${figure(value)}`}
+        band={{ low: view.blindLow, high: view.blindHigh }}
+        lines={[{ label: 'ratio', values: view.ratio, tone: view.tone === 'bad' ? 'bad' : 'busy' }]}
+      />
+      <Evidence view={view} />
+    </article>
+  );
+}
+
+function Evidence({ view }: { view: MetricView }) {
+  const share = Math.round(view.evidence * 100);
+  return (
+    <div className={`bbcd-bar bbcd-tone-${view.tone}`}>
+      <div className="bbcd-bar-track" role="meter" aria-label={`Evidence of harm in ${view.name}`} aria-valuenow={share} aria-valuemin={0} aria-valuemax={100}>
+        <span style={{ width: `${share}%` }} />
+      </div>
+      <span className="bbcd-bar-label bbcd-num">
+        evidence of harm: {share} % of a proof · {count(view.looks, 'look')}, {view.readings.toLocaleString('en')} counted
+        {view.gaps > 0 && `, ${count(view.gaps, 'gap')}`}
+      </span>
+    </div>
+  );
+}
+
+function Verdicts({ verdicts }: { verdicts: Verdict[] }) {
+  if (verdicts.length === 0) return <Empty title="No verdict yet" />;
+  return (
+    <ul className="bbcd-list">
+      {[...verdicts].reverse().map((one) => (
+        <li key={one.id} className="bbcd-verdict">
+          <span>
+            {one.reason} <span className="bbcd-muted">{one.stage}</span>
+          </span>
+          <Badge {...verdictLook(one.kind)} />
+          <span className="bbcd-muted bbcd-num bbcd-when">{clockSeconds(one.at)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Facts({ rollout }: { rollout: Rollout }) {
+  const now = useNow(10_000);
+  const landings = useResource<Landing>(rollout.landing === null ? null : `cd/landings/${rollout.landing}`, 'landings');
+  const landing = landings.data?.[0];
+  return (
+    <Panel title="About this rollout">
+      {landing !== undefined && (
+        <div className="bbcd-body">
+          <LandingLine landing={landing} />
+        </div>
+      )}
+      <dl className="bbcd-facts bbcd-flat">
+        <dt>Release</dt>
+        <dd>
+          <code>{rollout.release}</code>
+        </dd>
+        <dt>Revision</dt>
+        <dd>
+          <code>{short(rollout.candidate)}</code>
+        </dd>
+        <dt>Started</dt>
+        <dd>
+          {clock(rollout.started_at, now)}, {rollout.ended_at === null ? `${duration(now - rollout.started_at)} ago` : `took ${duration(rollout.ended_at - rollout.started_at)}`}
+        </dd>
+        <dt>Fencing number</dt>
+        <dd>{rollout.fence}</dd>
+        <dt>Canaries chosen by seed</dt>
+        <dd>{rollout.seed}</dd>
+        {rollout.landing !== null && (
+          <>
+            <dt>Landing</dt>
+            <dd>
+              <Link to={`/cd/landings/${rollout.landing}`}>#{rollout.landing}</Link>
+            </dd>
+          </>
+        )}
+      </dl>
+    </Panel>
+  );
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The frame of every page: theme, tabs, link state, keyboard.
+import React, { useEffect, useRef } from 'react';
+import { NavLink } from 'react-router-dom';
+import { LinkBanner } from './feedback';
+import { Keys } from './Keys';
+import { TABS } from './tabs';
+import { useTheme } from './useTheme';
+
+export function Shell({ title, children }: { title: string; children: React.ReactNode }) {
+  const theme = useTheme();
+  const main = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    document.title = `${title} · Deployment`;
+  }, [title]);
+  return (
+    <div className="bbcd" data-bbcd-theme={theme}>
+      <nav className="bbcd-tabs" aria-label="Deployment">
+        {TABS.map(({ to, label }) => (
+          <NavLink key={to} to={to} end={to === '/cd'} className={({ isActive }) => `bbcd-tab${isActive ? ' bbcd-current' : ''}`}>
+            {label}
+          </NavLink>
+        ))}
+        <Keys />
+      </nav>
+      <LinkBanner />
+      <div className="bbcd-main" ref={main}>
+        {children}
+      </div>
+    </div>
+  );
+}
+
+export function Panel(props: { title: string; note?: React.ReactNode; aside?: React.ReactNode; children: React.ReactNode; className?: string }) {
+  const id = React.useId();
+  return (
+    <section className={`bbcd-panel ${props.className ?? ''}`} aria-labelledby={id}>
+      <header className="bbcd-panel-head">
+        <h2 id={id}>{props.title}</h2>
+        {props.note !== undefined && <span className="bbcd-muted">{props.note}</span>}
+        {props.aside !== undefined && <div className="bbcd-aside">{props.aside}</div>}
+      </header>
+      {props.children}
+    </section>
+  );
+}

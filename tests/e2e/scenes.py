@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Situations of a shop's day, each with everything that the pages may ask about it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from answers import (
+    NOW,
+    all_done,
+    effects_of,
+    fleet,
+    gate,
+    landing,
+    plan_of,
+    rollout,
+    run,
+    samples,
+    sha,
+    slot,
+    transitions,
+)
+
+
+@dataclass
+class Scene:
+    """Everything that the pages may ask for; tests change single parts of it."""
+
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    landings: list[dict[str, Any]] = field(default_factory=list)
+    transitions: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    effects: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    tests: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    rollouts: list[dict[str, Any]] = field(default_factory=list)
+    fleets: dict[int, dict[str, Any]] = field(default_factory=dict)
+    verdicts: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    samples: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def copy(self) -> Scene:
+        """One that a test may change."""
+        return copy.deepcopy(self)
+
+
+def busy_day() -> Scene:
+    """One lands, one is tested, four wait; some have ended."""
+    deploying = landing(
+        57,
+        "deploying",
+        96,
+        can=["roll_back"],
+        waiting={"why": "watching canary: 84 s of 120 s, nothing against it", "eta": [NOW + 190, NOW + 330]},
+    )
+    testing = landing(
+        58,
+        "testing",
+        150,
+        can=["withdraw"],
+        waiting={"why": "120 tests on 4 workers, 81 done", "eta": [NOW + 420, NOW + 800]},
+    )
+    queue = [
+        landing(
+            58 + i,
+            "queued",
+            90.0 - 17 * i,
+            can=["hold", "withdraw"],
+            waiting={
+                "why": f"#{57 + i} is before it" if i > 1 else "the test slot is taken by #58",
+                "position": i,
+                "turn": [NOW + 200 * i, NOW + 370 * i],
+                "eta": [NOW + 200 * i + 520, NOW + 370 * i + 800],
+            },
+        )
+        for i in range(1, 5)
+    ]
+    queue[2].update(held=True, not_before=4102444800.0, can=["release", "withdraw"])
+    queue[2]["waiting"].update(why="held by barbara: wait for the migration", eta=None, turn=None)
+    ended = [
+        landing(56, "live", 130),
+        landing(55, "live", 710),
+        landing(
+            54,
+            "reverted",
+            1260,
+            failing=["tests/test_cart.py::test_total"],
+            revert_kind="test",
+            revert=sha("revert54"),
+            reason="tests/test_cart.py::test_total failed twice, on test-2 and test-4, and passes before it",
+        ),
+        landing(53, "live", 1900),
+        landing(
+            52,
+            "reverted",
+            2700,
+            failing=["errors"],
+            revert_kind="deploy",
+            revert=sha("revert52"),
+            reason="rolled back: errors +38 % on 35 canaries against control",
+        ),
+        landing(51, "live", 3600),
+    ]
+    scene = Scene(
+        gates=[
+            gate(
+                slots={"test": slot(testing), "deploy": slot(deploying)},
+                queue=[one["id"] for one in queue],
+                queued=4,
+                open=6,
+                obstacle="the test slot is taken by #58",
+            )
+        ],
+        landings=[*ended, deploying, testing, *queue],
+        runs=[
+            run(31, 58),
+            run(30, 57, state="done", ended_at=NOW - 100, makespan=139.0, counts=all_done(120)),
+            *(
+                run(
+                    20 + i,
+                    49 + i,
+                    state="done",
+                    ended_at=NOW - 900,
+                    makespan=100.0 + 9 * i,
+                    counts=all_done(80 + 5 * i),
+                )
+                for i in range(2, 8)
+            ),
+            run(28, 54, kind="retry", state="done", ended_at=NOW - 1270, makespan=9.0, counts=all_done(2)),
+        ],
+        rollouts=[
+            rollout(
+                12,
+                57,
+                "watching",
+                "canary",
+                verdict={
+                    "stage": "canary",
+                    "at": NOW - 4,
+                    "kind": "undecided",
+                    "reason": "no sign of harm in 40 looks",
+                },
+            ),
+            rollout(11, 56, "done", "fleet", can=[], ended_at=NOW - 130, started_at=NOW - 500, marks={"new": 800}),
+        ],
+    )
+    scene.tests = {
+        31: plan_of(31, done=81),
+        30: plan_of(30),
+        25: plan_of(25, 30, 30, failing=(4, 5)),
+        28: plan_of(28, 6, 6, failing=(5,)),
+    }
+    scene.fleets = {12: fleet(12, {"new": 35}), 11: fleet(11, {"new": 800})}
+    scene.samples = {12: samples(gaps=(20, 21)), 11: []}
+    scene.transitions = {
+        57: transitions(
+            57,
+            [
+                ("queued", 62, "pushed"),
+                ("preparing", 3, "the test slot is free"),
+                ("testing", 139, "candidate is ready"),
+                ("passed", 1, "120 tests passed"),
+                ("deploying", 96, "the deploy slot is free"),
+            ],
+        ),
+        58: transitions(
+            58,
+            [
+                ("queued", 40, "pushed"),
+                ("preparing", 2, "the test slot is free"),
+                ("testing", 150, "candidate is ready"),
+            ],
+        ),
+    }
+    scene.effects = {57: effects_of(57), 58: effects_of(58)[:2]}
+    return scene
+
+
+def taken_back() -> Scene:
+    """A regression in production: the canaries go back, and the landing is reverted."""
+    bad = landing(
+        57,
+        "rolling_back",
+        12,
+        failing=["errors"],
+        revert_kind="deploy",
+        reason="errors ×2.4 on 35 canaries against 765 others",
+        waiting={"why": "35 hosts go back to the release before"},
+    )
+    scene = busy_day()
+    scene.landings = [one for one in scene.landings if one["id"] < 57]
+    scene.landings += [
+        bad,
+        landing(
+            58, "queued", 12, waiting={"why": "a landing is being taken back", "position": 1}, can=["hold", "withdraw"]
+        ),
+    ]
+    scene.gates = [
+        gate(
+            slots={"test": None, "deploy": slot(bad)},
+            reverting=[57],
+            queue=[58],
+            queued=1,
+            open=2,
+            safe=False,
+            obstacle="#57 is being taken back",
+        )
+    ]
+    verdict = {
+        "stage": "canary",
+        "at": NOW - 12,
+        "kind": "regression",
+        "reason": "errors ×2.4 against control, proved by 3,500 requests",
+    }
+    scene.rollouts[0] = rollout(
+        12,
+        57,
+        "rolling_back",
+        "canary",
+        can=[],
+        verdict=verdict,
+        marks={"old": 765, "back": 21, "switching": 12, "failed": 1, "owed": 1},
+    )
+    scene.verdicts = {
+        12: [{"id": 5, "rollout": 12, **verdict, "culprits": ["errors"], "log_e": 9.7, "needed": 8.0, "metrics": []}]
+    }
+    scene.fleets[12] = fleet(12, {"back": 21, "switching": 12, "failed": 1, "owed": 1})
+    scene.samples[12] = samples(harm=2.4, gaps=(5,))
+    scene.transitions[57] = transitions(
+        57,
+        [
+            ("queued", 62, "pushed"),
+            ("preparing", 3, "the test slot is free"),
+            ("testing", 139, "candidate is ready"),
+            ("passed", 1, "120 tests passed"),
+            ("deploying", 84, "the deploy slot is free"),
+            ("rolling_back", 12, "errors ×2.4 on 35 canaries against 765 others"),
+        ],
+    )
+    return scene
+
+
+def frozen() -> Scene:
+    """Somebody has frozen the gate for an hour."""
+    scene = busy_day()
+    scene.gates[0].update(
+        mode="closed",
+        by="ada@shop.example",
+        why="the database moves to the new rack",
+        until=NOW + 3300,
+        safe=False,
+        obstacle="the gate is frozen",
+    )
+    return scene
+
+
+def quiet() -> Scene:
+    """Nothing under way."""
+    scene = busy_day()
+    scene.landings = [one for one in scene.landings if not one["open"]]
+    scene.gates = [gate()]
+    scene.rollouts = scene.rollouts[1:]
+    return scene

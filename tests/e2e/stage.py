@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plays the data API and its events to a page, so that every situation can be shown on a real master's page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from answers import history
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route, WebSocketRoute
+    from scenes import Scene
+
+
+@dataclass
+class Stage:
+    """Answers for one page. ``fail`` maps an address to (status, body); ``silent``: the master does not answer."""
+
+    scene: Scene
+    fail: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    silent: bool = False
+    pending: set[str] = field(default_factory=set)
+    acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    socket: WebSocketRoute | None = None
+    sockets: int = 0
+
+    def attach(self, page: Page) -> None:
+        """Every question of this page about continuous deployment comes here."""
+        page.route("**/api/v2/cd/**", self._answer)
+        page.route_web_socket("**/ws", self._connect)
+
+    def send(self, key: str, message: Any) -> None:
+        """An event."""
+        assert self.socket is not None
+        self.socket.send(json.dumps({"k": key, "m": message}))
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        self.sockets += 1
+        self.socket = socket
+
+        def receive(text: str | bytes) -> None:
+            frame = json.loads(text)
+            socket.send(json.dumps({"msg": "OK", "code": 200, "_id": frame["_id"]}))
+
+        socket.on_message(receive)
+
+    def _answer(self, route: Route) -> None:
+        parts = urlsplit(route.request.url)
+        path = parts.path.partition("/api/v2/")[2]
+        if self.silent:
+            route.abort("connectionrefused")
+        elif path in self.pending:
+            pass
+        elif route.request.method == "POST":
+            body = json.loads(route.request.post_data or "{}")
+            self.acts.append((path, body))
+            status, answer = self.fail.get(f"POST {path}", (200, {"result": {}}))
+            route.fulfill(status=status, json=answer)
+        elif path in self.fail:
+            status, answer = self.fail[path]
+            route.fulfill(status=status, json=answer)
+        else:
+            self.reads.append(path)
+            key, items = self._found(path.split("/")[1:], parse_qs(parts.query))
+            if items is None:
+                route.fulfill(status=404, json={"error": "there is no such thing"})
+            else:
+                route.fulfill(json={key: items, "meta": {"total": len(items)}})
+
+    def _found(self, parts: list[str], query: dict[str, list[str]]) -> tuple[str, list[Any] | None]:
+        scene = self.scene
+        match parts:
+            case ["gates"]:
+                return "gates", scene.gates
+            case ["gates", name]:
+                return "gates", [one for one in scene.gates if one["name"] == name] or None
+            case ["history"]:
+                return "history", [history(int(query.get("days", ["7"])[0]))]
+            case ["landings" | "rollouts" as key]:
+                return key, _page(getattr(scene, key), query)
+            case ["landings" | "rollouts" as key, number]:
+                return key, [one for one in getattr(scene, key) if one["id"] == int(number)] or None
+            case ["landings", number, "runs" | "rollouts" as key]:
+                return key, [one for one in getattr(scene, key) if one["landing"] == int(number)]
+            case ["landings", number, "transitions" | "effects" as key]:
+                return key, getattr(scene, key).get(int(number), [])
+            case ["runs", number, "tests"]:
+                return "tests", scene.tests.get(int(number), [])
+            case ["rollouts", number, "hosts"]:
+                found = scene.fleets.get(int(number))
+                return "fleet", None if found is None else [found]
+            case ["rollouts", number, "verdicts" | "samples" as key]:
+                return key, getattr(scene, key).get(int(number), [])
+        return "", None
+
+
+def _page(rows: list[dict[str, Any]], query: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """The filters that the pages use, over few rows."""
+    found = sorted(rows, key=lambda one: one["id"], reverse="id" not in query.get("order", []))
+    for name, values in query.items():
+        if name == "open":
+            found = [one for one in found if one["open"] == (values[0] == "1")]
+        elif name == "id__lt":
+            found = [one for one in found if one["id"] < int(values[0])]
+        elif name in ("gate", "state", "engineer", "landing"):
+            found = [one for one in found if str(one[name]) in values]
+    return found[: int(query.get("limit", ["50"])[0])]
