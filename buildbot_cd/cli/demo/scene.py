@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from buildbot_cd.cli.demo.company import Company
     from buildbot_cd.cli.demo.telling import Teller
 
-LIMIT = 150.0
+LIMIT = 240.0
 """Seconds after which a landing that has not ended is a failure of the demo."""
 
 ENDED = ("live", "reverted", "halted", "bypassed")
