@@ -82,9 +82,7 @@ def survivors(git: Git, ask: Ask, trunk: Trunk, steps: Sequence[Step]) -> tuple[
     """
     gone = trunk.gone(steps)
     known = [
-        Survivor(one, known=True, commits=_standing(git, one, gone))
-        for one in ask.survivors
-        if one.head not in gone
+        Survivor(one, known=True, commits=_standing(git, one, gone)) for one in ask.survivors if one.head not in gone
     ]
     accounted = {sha for one in (*ask.bad, *ask.survivors) for sha in range_of(git, one.base, one.head)}
     accounted |= trunk.held | trunk.ours | gone
