@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
@@ -16,6 +17,31 @@ def _identity(text: str) -> str:
     if re.fullmatch(r"[^<>]*[^<>\s][^<>]* <[^<>\s]+@[^<>\s]+>", text) is None:
         raise ValueError('should be as git writes an author: "Deploy <deploy@example.org>"')
     return text
+
+
+def _time_of_day(text: str) -> str:
+    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
+        raise ValueError('should be a time of day in quotes, from "00:00" to "23:59"')
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone of the tz database, such as Europe/Berlin or UTC") from None
+    return text
+
+
+def _address(text: str) -> str:
+    return text.strip().lower()
+
+
+TimeOfDay = Annotated[Text, AfterValidator(_time_of_day)]
+Zone = Annotated[Text, AfterValidator(_zone)]
+Address = Annotated[Text, AfterValidator(_address)]
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Trunk(Section):
@@ -47,6 +73,41 @@ class ReversalLimits(Section):
     """Reverts in any hour; one more halts the gate."""
     per_day: Annotated[StrictInt, Field(ge=0)] = 10
     """Reverts in any 24 hours; one more halts the gate."""
+    per_engineer: Annotated[StrictInt, Field(ge=0)] = 2
+    """Reverts of one engineer's landings in any hour; one more halts the gate."""
+
+
+class Engineer(Section):
+    """One engineer under several addresses."""
+
+    name: Name
+    """What the engineer is called."""
+    addresses: Annotated[tuple[Address, ...], Field(min_length=1)]
+    """Mail addresses of commits, and logins at the git server."""
+
+
+class Emergency(Section):
+    """The fast lane."""
+
+    people: tuple[Address, ...] = ()
+    """Who may use it: names of `gate.engineers`, or logins or addresses."""
+    preempt: StrictBool = False
+    """Let it take the test slot from a landing under test, which then comes next."""
+
+
+class ClosedWindow(Section):
+    """A time of the week at which nothing is deployed."""
+
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = DAYS
+    """The days on which it begins."""
+    start: TimeOfDay
+    """When it begins, on the wall clock."""
+    end: TimeOfDay
+    """When it ends; at or before `start`: on the next day."""
+    zone: Zone = "UTC"
+    """The time zone, as in the tz database."""
+    reason: Text = "no deployments at this time"
+    """What those who wait are told."""
 
 
 class Gate(Section):
@@ -58,6 +119,14 @@ class Gate(Section):
     """`queued` accepts every push and tests one after the other; `blocked` lets only the holder of the slot push."""
     reverts: ReversalLimits = ReversalLimits()
     """How many reverts are made without asking."""
+    engineers: tuple[Engineer, ...] = ()
+    """Engineers with several addresses; everybody else goes by their address."""
+    bots: tuple[Address, ...] = ()
+    """Addresses and logins of programs that commit."""
+    emergency: Emergency = Emergency()
+    """The fast lane: `git push -o cd.emergency=<why>`."""
+    windows: tuple[ClosedWindow, ...] = ()
+    """When nothing is deployed, except emergencies."""
     shadow: StrictBool = False
     """Decide and report, but push, block and deploy nothing."""
 

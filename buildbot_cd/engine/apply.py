@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.control import thaw
 from buildbot_cd.core.landing.decide import decide
-from buildbot_cd.core.landing.ingest import Known, observed
-from buildbot_cd.core.landing.moves import enter
+from buildbot_cd.core.landing.ingest import EMERGENCY_OPTION, Known, observed
+from buildbot_cd.core.landing.moves import EMERGENCY, enter
+from buildbot_cd.core.landing.people import People, Push
+from buildbot_cd.core.landing.reland import relanded
 from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, IntentState, State
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ DROPPABLE = frozenset(
 
 LOOKS = 2
 """Unfinished looks at trunk at a time: the one that runs, and the one that sees what came meanwhile."""
+
+NOBODY = People()
+"""Everybody goes by their address, and nobody may use the fast lane."""
 
 UNFINISHED = frozenset({IntentState.PENDING, IntentState.STARTED})
 
@@ -72,10 +77,29 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
 
 
 def _add(tx: Tx, gate: str, new: NewLanding, now: float) -> Landing:
-    added = tx.landings.add(gate, new.base, new.head, new.engineer, new.subject, new.message, now)
-    if new.cause is None or added.state is not State.QUEUED:
+    before = tx.landings.taken_back(gate, new.patch, new.named) if new.cause is None else None
+    new = relanded(new, before, new.retry)
+    added = tx.landings.add(
+        gate,
+        new.base,
+        new.head,
+        new.engineer,
+        new.subject,
+        new.message,
+        now,
+        new.priority,
+        patch=new.patch,
+        relands=new.relands,
+        emergency=new.emergency,
+    )
+    if added.state is not State.QUEUED or (new.cause is None and new.refused is None):
         return added
-    gone = enter(added, State.REVERTED, now, new.reason, cause=new.cause, revert=new.revert, revert_kind="dependent")
+    if new.refused is not None:
+        gone = replace(added, revert_kind="reland", failing=new.refused, reason=new.reason)
+    else:
+        gone = enter(
+            added, State.REVERTED, now, new.reason, cause=new.cause, revert=new.revert, revert_kind="dependent"
+        )
     return tx.landings.update(gone, actor="gate", reason=new.reason, at=now)
 
 
@@ -116,7 +140,9 @@ def order(
     return run
 
 
-def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callable[[Tx], Answered]:
+def answer(
+    gate: str, key: str, result: Mapping[str, Any], now: float, people: People = NOBODY
+) -> Callable[[Tx], Answered]:
     """Record an effect's result; an observation of trunk is taken in by the same transaction.
 
     It does not count if it came too late (done already, dropped, or never asked): then it changes nothing.
@@ -128,7 +154,7 @@ def answer(gate: str, key: str, result: Mapping[str, Any], now: float) -> Callab
             return Answered(counted=False)
         if intent.kind is EffectKind.OBSERVE and "tip" in result:
             snapshot = tx.snapshot(gate)
-            move = observed(snapshot.gate, result, _known(tx, gate, result))
+            move = observed(snapshot.gate, result, _known(tx, gate, result), people)
             if move is not None:
                 return Answered(counted=True, applied=apply(tx, snapshot, move, now))
         return Answered(counted=True)
@@ -154,7 +180,8 @@ def _known(tx: Tx, gate: str, result: Mapping[str, Any]) -> Known:
                 ours.add(sha)
             elif any(one.state in UNFINISHED for one in reverts):
                 unsure.add(sha)
-    return Known(frozenset(ours), frozenset(heads), frozenset(unsure - ours))
+    pushes = tx.pushes.of_heads(gate, [str(commit["sha"]) for commit in result.get("commits", ())])
+    return Known(frozenset(ours), frozenset(heads), frozenset(unsure - ours), pushes)
 
 
 def _reverts_like(tx: Tx, key: str) -> tuple[Intent, ...]:
@@ -163,6 +190,25 @@ def _reverts_like(tx: Tx, key: str) -> tuple[Intent, ...]:
     if intent is None or intent.kind is not EffectKind.REVERT or intent.landing is None:
         return ()
     return tuple(one for one in tx.outbox.of_landings((intent.landing,)) if one.kind is EffectKind.REVERT)
+
+
+def pushed(gate: str, push: Push, now: float, people: People = NOBODY) -> Callable[[Tx], bool]:
+    """The git server's hook tells of a push, before or after trunk shows it; False if it had told of it before.
+
+    Trunk is the truth: a push that never shows there is never a landing.
+    """
+
+    def run(tx: Tx) -> bool:
+        if not tx.pushes.record(gate, push, now):
+            return False
+        landing = tx.landings.by_head(gate, push.head)
+        why = (push.options.get(EMERGENCY_OPTION) or "").strip()
+        if landing is not None and landing.state is State.QUEUED and why and people.may_hurry(push):
+            fast = replace(landing, priority=EMERGENCY, emergency=why)
+            tx.landings.update(fast, actor=people.called(push.who), reason=f"emergency: {why}", at=now)
+        return True
+
+    return run
 
 
 def ensure_gate(name: str) -> Callable[[Tx], Gate]:

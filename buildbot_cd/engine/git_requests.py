@@ -15,6 +15,7 @@ WHY = {
     "test": "The checks failed on this change, and pass without it.",
     "deploy": "It was rolled back in production.",
     "dependent": "It builds on a change that was taken back.",
+    "reland": "The very same patch was taken back before.",
     "withdraw": "It was withdrawn.",
 }
 

@@ -184,7 +184,7 @@ class Engine(BuildbotService):
     # -- what others call
 
     async def _answered(self, key: str, result: Mapping[str, Any]) -> bool:
-        told = await self.store.transact(answer(self.gate, key, result, self.now()))
+        told = await self.store.transact(answer(self.gate, key, result, self.now(), self.policy.people))
         if told.applied is not None:
             await self._after(told.applied)
         return told.counted

@@ -4,25 +4,53 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from buildbot_cd.config.trunk import DAYS
 from buildbot_cd.core.landing.moves import Policy
+from buildbot_cd.core.landing.people import People
+from buildbot_cd.core.landing.windows import Window
 from buildbot_cd.engine.checks import CheckPlan
 
 if TYPE_CHECKING:
     from buildbot_cd.config.master import MasterConfig
+    from buildbot_cd.config.trunk import ClosedWindow, Gate
 
 
 def policy_of(config: MasterConfig) -> Policy:
     """The gate's rules' settings; without a gate the defaults, which then decide nothing."""
     if config.gate is None:
         return Policy()
+    gate = config.gate
     return Policy(
-        reverts_per_hour=config.gate.reverts.per_hour,
-        reverts_per_day=config.gate.reverts.per_day,
+        reverts_per_hour=gate.reverts.per_hour,
+        reverts_per_day=gate.reverts.per_day,
+        reverts_per_engineer=gate.reverts.per_engineer,
         checks=bool(config.checks),
-        deploys=bool(config.rollout),
-        shadow=config.gate.shadow,
+        deploys=bool(config.rollout) and not gate.shadow,
+        shadow=gate.shadow,
+        preempt=gate.emergency.preempt,
+        windows=tuple(_window(one) for one in gate.windows),
+        people=people_of(gate),
     )
+
+
+def people_of(gate: Gate) -> People:
+    """Who is who, and who may hurry: an engineer that is named by any of their addresses may."""
+    names = {address: one.name for one in gate.engineers for address in one.addresses}
+    called = {one.name.lower(): one.name for one in gate.engineers}
+    hurry = frozenset(called.get(one) or names.get(one, one) for one in gate.emergency.people)
+    return People(names, frozenset(gate.bots), hurry)
+
+
+def _window(one: ClosedWindow) -> Window:
+    days = frozenset(DAYS.index(day) for day in one.days)
+    return Window(days, _minutes(one.start), _minutes(one.end), ZoneInfo(one.zone), one.reason)
+
+
+def _minutes(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def plan_of(config: MasterConfig) -> CheckPlan:

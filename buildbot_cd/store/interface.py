@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from buildbot_cd.core.landing.values import Snapshot
-    from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Slots
+    from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Pushes, Slots
     from buildbot_cd.store.interface_work import Durations, Rollouts, Runs, Verdicts
 
 T = TypeVar("T")
@@ -30,6 +30,10 @@ class Tx(Protocol):
     @property
     def landings(self) -> Landings:
         """The landings and their histories."""
+
+    @property
+    def pushes(self) -> Pushes:
+        """What the git server's hook told of pushes."""
 
     @property
     def slots(self) -> Slots:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from buildbot_cd.core.landing.values import Effect, Gate, Intent, Landing, Slot, Transition
+    from buildbot_cd.core.landing.people import Push
+    from buildbot_cd.core.landing.values import Effect, Gate, Intent, Landing, Reverted, Slot, Transition
     from buildbot_cd.store.wanted import Wanted
 
 REVERTS_KEPT = 100
@@ -47,6 +48,10 @@ class Landings(Protocol):
         message: str,
         at: float,
         priority: int = 0,
+        *,
+        patch: str = "",
+        relands: int | None = None,
+        emergency: str = "",
     ) -> Landing:
         """A new QUEUED landing, with the first line of its history; the existing one if the gate had this head."""
 
@@ -68,7 +73,8 @@ class Landings(Protocol):
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
         """Write the landing over the version it carries; a line of history is added if its state changed.
 
-        What came with the push (gate, commits, engineer, subject, message, queued_at) stays as it was added.
+        What came with the push (gate, commits, engineer, subject, message, queued_at, patch, relands) stays as it
+        was added.
         Raises StaleVersion if the row was changed since, StoreError if there is none.
         """
 
@@ -78,12 +84,25 @@ class Landings(Protocol):
     def histories(self, idents: Iterable[int]) -> dict[int, tuple[Transition, ...]]:
         """The histories of these landings, each oldest first, by landing id; unknown ones are left out."""
 
-    def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
-        """Times after ``at``, oldest first, at which the gate took a landing back by its own judgement.
+    def taken_back(self, gate: str, patch: str, commits: Iterable[str]) -> Landing | None:
+        """The newest REVERTED landing that has this patch (unless it is empty), or ends in one of these commits."""
 
-        A withdrawal (revert kind ``withdraw``) is a person's, and a landing with a ``cause`` went along with another:
-        neither counts. At most the newest REVERTS_KEPT.
+    def reverted_since(self, gate: str, at: float) -> tuple[Reverted, ...]:
+        """Times after ``at``, oldest first, at which the gate took a landing back by its own judgement, and whose.
+
+        A withdrawal (revert kind ``withdraw``) is a person's, a ``reland`` was judged before, and a landing with a
+        ``cause`` went along with another: none of these counts. At most the newest REVERTS_KEPT.
         """
+
+
+class Pushes(Protocol):
+    """What the git server's hook told of each push."""
+
+    def record(self, gate: str, push: Push, at: float) -> bool:
+        """Keep it; False if this head was told before: the first word stays."""
+
+    def of_heads(self, gate: str, heads: Iterable[str]) -> tuple[Push, ...]:
+        """The pushes that ended in these commits, in the order of ``heads``."""
 
 
 class Slots(Protocol):

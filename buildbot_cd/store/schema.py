@@ -20,8 +20,9 @@ metadata = sa.MetaData(
 _Big = sa.BigInteger
 
 
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False)
+def _text(name: str, default: str | None = None) -> sa.Column[str]:
+    """``default`` is what rows have that were written before the column was made."""
+    return sa.Column(name, sa.Text, nullable=False, server_default=default)
 
 
 def _maybe(name: str) -> sa.Column[str]:
@@ -85,9 +86,24 @@ landing = sa.Table(
     _maybe("revert"),
     _text("reason"),
     _number("version"),
+    _text("patch", default=""),
+    _number("relands", nullable=True),
+    _text("emergency", default=""),
     sa.UniqueConstraint("gate", "head"),
     sa.Index(None, "gate", "id"),
+    sa.Index(None, "gate", "patch", "id"),
     sa.Index(None, "gate", "state", "since"),
+)
+
+push = sa.Table(
+    "cd_push",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("head", sa.Text, primary_key=True),
+    _text("base"),
+    _text("who"),
+    _text("options"),
+    _time("at"),
 )
 
 transition = sa.Table(

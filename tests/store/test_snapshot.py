@@ -42,7 +42,7 @@ def test_snapshot_holds_what_is_open(engine: sa.Engine) -> None:
     assert [one.id for one in snapshot.landings] == [3, 4]
     assert set(snapshot.intents) == {"checks/3", "checks/4", "look"}
     assert snapshot.slots == {Slot.TEST: 3}
-    assert snapshot.reverts == (1.0,)
+    assert snapshot.reverts == ((1.0, "ann"),)
 
 
 def test_snapshot_costs_the_same_after_many_landings(engine: sa.Engine) -> None:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, notice
+from buildbot_cd.core.landing.moves import EMERGENCY, Move, Policy, effect_of, enter, notice, requeue
 from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
+
+UNDER_TEST = frozenset({State.PREPARING, State.TESTING, State.CONFIRMING, State.INFRA_HOLD})
 
 
 def queue(snapshot: Snapshot) -> tuple[Landing, ...]:
@@ -20,8 +22,11 @@ def passes(gate: Gate, landing: Landing) -> bool:
     return gate.mode is Mode.CLOSED and 0 < gate.min_priority <= landing.priority
 
 
-def obstacle(snapshot: Snapshot, landing: Landing | None = None) -> str:
-    """Why nobody (or not this landing) is admitted now, in one sentence; empty if the gate is free."""
+def obstacle(snapshot: Snapshot, landing: Landing | None = None, *, slotless: bool = False) -> str:
+    """Why nobody (or not this landing) is admitted now, in one sentence; empty if the gate is free.
+
+    ``slotless``: who holds the test slot does not matter.
+    """
     gate = snapshot.gate
     if gate.mode is not Mode.OPEN and (landing is None or not passes(gate, landing)):
         by = f" by {gate.mode_by}" if gate.mode_by else ""
@@ -29,7 +34,7 @@ def obstacle(snapshot: Snapshot, landing: Landing | None = None) -> str:
     for one in snapshot.landings:
         if one.state in BLOCKING or (one.state is State.QUEUED and one.revert_kind):
             return f"landing {one.id} is {one.state.replace('_', ' ')}: {one.reason}"
-    holder = snapshot.holder(Slot.TEST)
+    holder = None if slotless else snapshot.holder(Slot.TEST)
     return f"landing {holder.id} holds the test slot ({holder.state})" if holder else ""
 
 
@@ -37,7 +42,7 @@ def admit(snapshot: Snapshot, policy: Policy, now: float) -> Move | None:
     """Let the first of the queue into the test slot, if nothing stands against it."""
     ready = [one for one in queue(snapshot) if one.not_before is None or one.not_before <= now]
     if not ready or obstacle(snapshot, ready[0]):
-        return None
+        return _preempt(snapshot, ready[0], now) if ready and policy.preempt else None
     landing = ready[0]
     if landing.base == snapshot.gate.tested:
         return start_test(landing, landing.head, policy, now, take=True)
@@ -45,6 +50,26 @@ def admit(snapshot: Snapshot, policy: Policy, now: float) -> Move | None:
     ask = effect_of(preparing, EffectKind.CANDIDATE, onto=snapshot.gate.tested, base=landing.base, head=landing.head)
     effects = (ask, notice(preparing, "your_turn"))
     return Move("admitted", landings=(preparing,), take=((Slot.TEST, landing.id),), effects=effects)
+
+
+def _preempt(snapshot: Snapshot, urgent: Landing, now: float) -> Move | None:
+    """Make room for an emergency: who is under test goes back to the head of the queue. A passed landing is not
+    disturbed, and neither is anything that is being taken back.
+    """
+    victim = snapshot.holder(Slot.TEST)
+    if urgent.priority < EMERGENCY or victim is None or victim.state not in UNDER_TEST:
+        return None
+    if victim.priority >= urgent.priority or obstacle(snapshot, urgent, slotless=True):
+        return None
+    reason = f"made room for landing {urgent.id}, an emergency: {urgent.emergency}"
+    waiting = requeue(victim, now, reason)
+    return Move(
+        reason,
+        landings=(waiting,),
+        free=((Slot.TEST, victim.id),),
+        effects=(notice(waiting, "retest", cause=urgent.id),),
+        drop=(victim.id,),
+    )
 
 
 def start_test(landing: Landing, candidate: str, policy: Policy, now: float, *, take: bool = False) -> Move:

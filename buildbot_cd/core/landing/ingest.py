@@ -4,72 +4,117 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.core.landing.moves import Move, NewLanding, gate_notice, halted_gate
+from buildbot_cd.core.landing.moves import EMERGENCY, Move, NewLanding, gate_notice, halted_gate
+from buildbot_cd.core.landing.people import People, Push
+from buildbot_cd.core.landing.reland import RELANDS, RETRY, patch_of
 from buildbot_cd.core.landing.values import Gate, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+EMERGENCY_OPTION = "cd.emergency"
+"""The push option of the fast lane; its value says why, and is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One commit on trunk's first-parent line."""
+    """One commit on trunk's first-parent line; ``patch`` is its patch-id, where the git program told it."""
 
     sha: str
     parent: str
-    engineer: str
+    committer: str
+    author: str
     subject: str
     message: str
+    patch: str = ""
+    trailers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def trailer(self, key: str) -> tuple[str, ...]:
+        """The values of a trailer."""
+        return tuple(str(one) for one in self.trailers.get(key, ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the gate's records say of observed commits: its own reverts, the ends of landings that it has already, and
-    commits that may be its own, which only the answer of a revert under way will tell.
+    """What the gate's records say of observed commits.
+
+    ``ours``: its own reverts; ``heads``: the ends of landings that it has already; ``unsure``: commits that may be its
+    own, which only the answer of a revert under way will tell; ``pushes``: what the server's hook told.
     """
 
     ours: frozenset[str] = field(default_factory=frozenset)
     heads: frozenset[str] = field(default_factory=frozenset)
     unsure: frozenset[str] = field(default_factory=frozenset)
+    pushes: tuple[Push, ...] = ()
 
 
 def seen_from(commits: Iterable[Mapping[str, Any]]) -> tuple[Seen, ...]:
-    """Commits as the git program reports them; the engineer is the committer's address, else the author's."""
+    """Commits as the git program reports them."""
     return tuple(
         Seen(
             sha=str(one["sha"]),
             parent=str(one["parent"] or ""),
-            engineer=str(one.get("committer_email") or one.get("author_email") or "unknown").lower(),
+            committer=str(one.get("committer_email") or ""),
+            author=str(one.get("author_email") or ""),
             subject=str(one.get("subject", "")),
             message=str(one.get("message", "")),
+            patch=str(one.get("patch_id") or ""),
+            trailers=one.get("trailers") or {},
         )
         for one in commits
     )
 
 
-def pushes(commits: Sequence[Seen]) -> tuple[NewLanding, ...]:
-    """Neighbouring commits of one engineer are one landing: they came together, so they are tested together.
+def pushes(commits: Sequence[Seen], known: Sequence[Push], people: People) -> tuple[NewLanding, ...]:
+    """What came together is tested together: the commits of one push, where the server's hook told of it, and else
+    neighbouring commits of one engineer.
 
     A gap in the line of parents, where a commit is not the engineer's or is known already, parts them.
     """
-    runs: list[list[Seen]] = [[one] for one in commits[:1]]
-    for before, one in pairwise(commits):
-        if one.parent == before.sha and one.engineer == before.engineer:
-            runs[-1].append(one)
+    told = _told(commits, known)
+    owners = [people.owner(push, one.committer, one.author) for one, push in zip(commits, told, strict=True)]
+    runs: list[list[int]] = [[0]] if commits else []
+    for place in range(1, len(commits)):
+        before, one = commits[place - 1], commits[place]
+        together = one.parent == before.sha and owners[place] == owners[place - 1] and told[place] is told[place - 1]
+        if together:
+            runs[-1].append(place)
         else:
-            runs.append([one])
-    return tuple(
-        NewLanding(
-            run[0].parent, run[-1].sha, run[0].engineer, run[-1].subject, "\n\n".join(one.message for one in run)
-        )
-        for run in runs
+            runs.append([place])
+    return tuple(_landing([commits[place] for place in run], owners[run[0]], told[run[0]], people) for run in runs)
+
+
+def _told(commits: Sequence[Seen], known: Sequence[Push]) -> list[Push | None]:
+    """The push that brought each commit, as far as the hook told."""
+    places = {one.sha: place for place, one in enumerate(commits)}
+    told: list[Push | None] = [None] * len(commits)
+    for push in known:
+        if push.head in places:
+            for place in range(places.get(push.base, -1) + 1, places[push.head] + 1):
+                told[place] = told[place] or push
+    return told
+
+
+def _landing(run: Sequence[Seen], engineer: str, push: Push | None, people: People) -> NewLanding:
+    emergency = (push.options.get(EMERGENCY_OPTION) or "").strip() if push is not None else ""
+    fast = bool(emergency) and people.may_hurry(push)
+    return NewLanding(
+        run[0].parent,
+        run[-1].sha,
+        engineer,
+        run[-1].subject,
+        "\n\n".join(one.message for one in run),
+        priority=EMERGENCY if fast else 0,
+        emergency=emergency if fast else "",
+        patch=patch_of([one.patch for one in run]),
+        named=tuple(sha for one in run for sha in one.trailer(RELANDS)),
+        retry="; ".join(text for one in run for text in one.trailer(RETRY)),
     )
 
 
-def observed(gate: Gate, result: Mapping[str, Any], known: Known) -> Move | None:
+def observed(gate: Gate, result: Mapping[str, Any], known: Known, people: People) -> Move | None:
     """What an observation of trunk means; None if there is nothing new in it.
 
     The first observation takes trunk as it is for tested and live. Observations may come late, doubled and out of
@@ -89,7 +134,8 @@ def observed(gate: Gate, result: Mapping[str, Any], known: Known) -> Move | None
     if not commits:
         return None
     fresh = tuple(one for one in commits if one.sha not in known.ours and one.sha not in known.heads)
-    return Move(f"{len(fresh)} new commits on trunk", gate=replace(gate, trunk=commits[-1].sha), new=pushes(fresh))
+    new = pushes(fresh, known.pushes, people)
+    return Move(f"{len(fresh)} new commits on trunk", gate=replace(gate, trunk=commits[-1].sha), new=new)
 
 
 def _behind(trunk: str, commits: tuple[Seen, ...]) -> tuple[Seen, ...]:

@@ -3,30 +3,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from buildbot_cd.core.landing.people import People
 from buildbot_cd.core.landing.values import Effect, EffectKind, Freeze, Gate, Landing, Mode, Slot, State
+from buildbot_cd.core.landing.windows import Window
 
 HELD = 4102444800.0
 """``not_before`` of a landing that a person holds: the year 2100, that is, until somebody releases it."""
+
+
+EMERGENCY = 1000
+"""Priority of the fast lane; whoever has it also passes windows in which nothing is deployed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the team configured for this gate; times in seconds.
 
-    ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them.
+    ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them. ``preempt`` lets an
+    emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
     """
 
     reverts_per_hour: int = 4
     reverts_per_day: int = 10
+    reverts_per_engineer: int = 2
     infra_attempts: int = 3
     backoff: float = 30.0
     backoff_most: float = 600.0
     checks: bool = True
     deploys: bool = True
     shadow: bool = False
+    preempt: bool = False
+    windows: tuple[Window, ...] = ()
+    people: People = field(default_factory=People)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,8 @@ class NewLanding:
     """A push that was seen on trunk and is not recorded yet.
 
     ``cause`` and ``revert``: the landing whose revert, that commit, has taken it back before it was even seen.
+    ``refused``: the tests or metrics that failed with this very patch before; it is taken back without another try.
+    ``named`` and ``retry`` are the trailers CD-Relands and CD-Retry-Reason.
     """
 
     base: str
@@ -44,6 +57,13 @@ class NewLanding:
     cause: int | None = None
     revert: str | None = None
     reason: str = ""
+    priority: int = 0
+    emergency: str = ""
+    patch: str = ""
+    relands: int | None = None
+    refused: tuple[str, ...] | None = None
+    named: tuple[str, ...] = ()
+    retry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +121,12 @@ def under(gate: Gate, freeze: Freeze | None) -> Gate:
         mode_until=now.until,
         min_priority=now.min_priority,
     )
+
+
+def requeue(landing: Landing, now: float, reason: str) -> Landing:
+    """Back to the head of the queue, without blame: not counted as a failure; a person's hold on it stays."""
+    fresh = replace(landing, attempt=landing.attempt + 1, infra_attempts=0, candidate=None, failing=())
+    return enter(fresh, State.QUEUED, now, reason, not_before=HELD if landing.not_before == HELD else None)
 
 
 def mark(gate: Gate, name: str, new: str | None, old: str | None) -> tuple[None, Effect]:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import passes
-from buildbot_cd.core.landing.moves import HELD, Move, Policy, effect_of, enter, halted_gate, mark, notice
+from buildbot_cd.core.landing.moves import EMERGENCY, Move, Policy, effect_of, enter, halted_gate, mark, notice, requeue
 from buildbot_cd.core.landing.reverting import begin_revert, may_revert
 from buildbot_cd.core.landing.testing import halt
 from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.windows import Window, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,11 @@ IN_TEST = frozenset({State.PREPARING, State.TESTING, State.CONFIRMING, State.INF
 """States whose candidate rests on ``tested``: they start anew when ``tested`` moves back."""
 
 
-def why_not_deploying(snapshot: Snapshot, landing: Landing) -> str:
+def why_not_deploying(snapshot: Snapshot, landing: Landing, windows: tuple[Window, ...] = (), now: float = 0.0) -> str:
     """Why a passed landing does not enter deployment now; empty if it does."""
+    closed = in_force(windows, now)
+    if closed is not None and landing.priority < EMERGENCY:
+        return f"nothing is deployed now: {closed[0].reason or 'a window of gate.windows'}"
     if snapshot.gate.mode is not Mode.DRAIN and not passes(snapshot.gate, landing):
         return f"the gate is {snapshot.gate.mode}: {snapshot.gate.mode_reason}"
     for one in snapshot.landings:
@@ -33,7 +37,7 @@ def why_not_deploying(snapshot: Snapshot, landing: Landing) -> str:
 def deploy(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> Move | None:
     """Take the deploy slot and free the test slot in one step: the next engineer enters while this one deploys."""
     held = landing.not_before is not None and now < landing.not_before
-    if held or why_not_deploying(snapshot, landing):
+    if held or why_not_deploying(snapshot, landing, policy.windows if policy.deploys else (), now):
         return None
     gate = snapshot.gate
     ahead = replace(gate, tested=landing.candidate)
@@ -90,7 +94,8 @@ def take_back(
     gate = snapshot.gate
     back = replace(gate, tested=gate.live, epoch=gate.epoch + 1)
     rolling = enter(landing, State.ROLLING_BACK, now, reason, failing=failing, infra_attempts=0, revert_kind="deploy")
-    waiting = [_again(one, landing, now) for one in snapshot.landings if one.state in IN_TEST]
+    without = f"retested without landing {landing.id}, which is being taken back"
+    waiting = [requeue(one, now, without) for one in snapshot.landings if one.state in IN_TEST]
     holder = snapshot.slots.get(Slot.TEST)
     free = [(Slot.TEST, one.id) for one in waiting if one.id == holder]
     notices = [notice(one, "retest", cause=landing.id) for one in waiting]
@@ -104,13 +109,6 @@ def take_back(
         effects=(ask, mark(back, "tested", back.tested, gate.tested), *notices),
         drop=(landing.id, *(one.id for one in waiting)),
     )
-
-
-def _again(landing: Landing, cause: Landing, now: float) -> Landing:
-    """To the head of the queue, without blame; a person's hold on it stays."""
-    reason = f"retested without landing {cause.id}, which is being taken back"
-    fresh = replace(landing, attempt=landing.attempt + 1, infra_attempts=0, candidate=None, failing=())
-    return enter(fresh, State.QUEUED, now, reason, not_before=HELD if landing.not_before == HELD else None)
 
 
 def rolled_back(

@@ -14,15 +14,15 @@ from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Landing, S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Answer = "Mapping[str, Any]"
-
 
 def reverted(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
     """The git program answered: {sha, evicted, unseen}, {shadow}, {refused} or {error}."""
     if result.get("shadow"):
-        return _finish(snapshot, landing, result, None, f"shadow: would have been taken back: {landing.reason}", now)
+        shadowed = enter(landing, State.REVERTED, now, f"shadow: would have been taken back: {landing.reason}")
+        return _finish(snapshot, shadowed, result, policy)
     if "sha" in result:
-        return _finish(snapshot, landing, result, str(result["sha"]), landing.reason, now)
+        done = enter(landing, State.REVERTED, now, landing.reason, revert=str(result["sha"]))
+        return _finish(snapshot, done, result, policy)
     if "refused" not in result and landing.infra_attempts < policy.infra_attempts:
         return ask_again(snapshot, landing, policy, now, f"the revert got no answer: {result.get('error', 'nothing')}")
     why = str(result.get("refused") or result.get("error") or "no answer")
@@ -32,22 +32,20 @@ def reverted(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], po
     return Move(reason, landings=(halted,), gate=gate, effects=(notice(halted, "halted", reason=reason),))
 
 
-def _finish(
-    snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], sha: str | None, reason: str, now: float
-) -> Move:
+def _finish(snapshot: Snapshot, done: Landing, result: Mapping[str, Any], policy: Policy) -> Move:
     """The landing has ended, and what depended on it: their slots are free, and trunk is looked at again."""
-    done = enter(landing, State.REVERTED, now, reason, revert=sha)
+    sha = done.revert
     named = {int(one["id"]): one for one in result.get("evicted", ())}
-    whole = [_evict(one, named[one.id], landing, sha, now) for one in snapshot.landings if one.id in named]
-    late, halves = _late(snapshot, landing, result, sha, now)
+    whole = [_evict(one, named[one.id], done) for one in snapshot.landings if one.id in named]
+    late, halves = _late(snapshot, done, result, policy)
     gone = [*whole, *(one for one in late if isinstance(one, Landing))]
     ended = {done.id, *(one.id for one in gone)}
     gate, marks = _anchored(snapshot, ended | {one.id for one in halves}, result, sha)
-    look = Effect(EffectKind.OBSERVE, f"{landing.gate}/observe/after-{sha or f'shadow-{landing.id}'}")
-    notices = [notice(done, "reverted", sha=sha, failing=list(landing.failing))]
-    notices += [notice(one, "evicted", sha=sha, cause=landing.id) for one in gone]
+    look = Effect(EffectKind.OBSERVE, f"{done.gate}/observe/after-{sha or f'shadow-{done.id}'}")
+    notices = [notice(done, "reverted", sha=sha, failing=list(done.failing))]
+    notices += [notice(one, "evicted", sha=sha, cause=done.id) for one in gone]
     return Move(
-        f"taken back by {sha[:12]}" if sha else reason,
+        f"taken back by {sha[:12]}" if sha else done.reason,
         landings=(done, *gone, *halves),
         gate=gate,
         free=tuple((slot, held) for slot, held in snapshot.slots.items() if held in ended),
@@ -57,9 +55,9 @@ def _finish(
     )
 
 
-def _evict(one: Landing, entry: Mapping[str, Any], cause: Landing, sha: str | None, now: float) -> Landing:
-    reason = _why(entry, cause.id)
-    return enter(one, State.REVERTED, now, reason, revert=sha, cause=cause.id, revert_kind="dependent")
+def _evict(one: Landing, entry: Mapping[str, Any], cause: Landing) -> Landing:
+    kind, reason = "dependent", _why(entry, cause.id)
+    return enter(one, State.REVERTED, cause.since, reason, revert=cause.revert, cause=cause.id, revert_kind=kind)
 
 
 def _why(entry: Mapping[str, Any], cause: int) -> str:
@@ -68,7 +66,7 @@ def _why(entry: Mapping[str, Any], cause: int) -> str:
 
 
 def _late(
-    snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], sha: str | None, now: float
+    snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy
 ) -> tuple[list[Landing | NewLanding], list[Landing]]:
     """Commits that came to trunk after the request was made and were taken back with it.
 
@@ -82,7 +80,7 @@ def _late(
     for one in snapshot.landings if lost else ():
         own = _commits_of(one, list(strangers.values()))
         if own and lost.issuperset(own):
-            whole.append(_evict(one, strangers[one.head], landing, sha, now))
+            whole.append(_evict(one, strangers[one.head], landing))
         elif lost & set(own):
             halves.append(
                 replace(one, revert_kind="dependent", cause=landing.id, reason=_why(strangers[one.head], landing.id))
@@ -90,8 +88,9 @@ def _late(
         lost -= set(own)
     for seen in seen_from(one for name, one in strangers.items() if name in lost):
         reason = _why(strangers[seen.sha], landing.id)
-        push = NewLanding(seen.parent, seen.sha, seen.engineer, seen.subject, seen.message)
-        whole.append(replace(push, cause=landing.id, revert=sha, reason=reason))
+        owner = policy.people.owner(None, seen.committer, seen.author)
+        push = NewLanding(seen.parent, seen.sha, owner, seen.subject, seen.message)
+        whole.append(replace(push, cause=landing.id, revert=landing.revert, reason=reason))
     return whole, halves
 
 

@@ -13,12 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def cap_reached(snapshot: Snapshot, policy: Policy, now: float) -> str:
-    """Why no further automatic revert is allowed now; empty if one is. Many reverts mean broken surroundings."""
+NO_CAP = 2**31
+
+
+def cap_reached(snapshot: Snapshot, policy: Policy, now: float, engineer: str = "") -> str:
+    """Why no further automatic revert is allowed now; empty if one is. Many reverts mean broken surroundings.
+
+    Several of one ``engineer`` mean that they need help, or that something is wrong with how their changes are judged.
+    """
     for most, span, word in ((policy.reverts_per_hour, 3600.0, "hour"), (policy.reverts_per_day, 86400.0, "day")):
-        done = sum(1 for at in snapshot.reverts if at > now - span)
+        done = sum(1 for one in snapshot.reverts if one.at > now - span)
         if done >= most:
             return f"{done} reverts within the last {word} (gate.reverts.per_{word} is {most}): look before going on"
+    own = sum(1 for one in snapshot.reverts if one.at > now - 3600.0 and one.engineer == engineer)
+    if own >= policy.reverts_per_engineer:
+        most = policy.reverts_per_engineer
+        return f"{own} reverts of one engineer within the last hour (gate.reverts.per_engineer is {most}): look first"
     return ""
 
 
@@ -47,12 +57,12 @@ def begin_revert(
 ) -> Move:
     """Start to take the landing back, or halt the gate where that is not allowed.
 
-    ``kind`` is test, deploy, dependent or withdraw; it becomes the trailer ``CD-Auto-Revert``. A withdrawal and what
-    went along with another landing do not count against the caps.
+    ``kind`` is test, deploy, dependent, reland or withdraw; it becomes the trailer ``CD-Auto-Revert``. A withdrawal, a
+    patch that was judged before and what went along with another landing do not count against the caps.
     """
     wanted = replace(landing, failing=failing or landing.failing, revert_kind=kind)
-    free = kind == "withdraw" or landing.cause is not None or policy.shadow
-    capped = "" if free else cap_reached(snapshot, policy, now)
+    free = kind in ("withdraw", "reland") or landing.cause is not None or policy.shadow
+    capped = "" if free else cap_reached(snapshot, policy, now, landing.engineer)
     if capped:
         halted = enter(wanted, State.HALTED, now, f"{reason}; not reverted: {capped}")
         gate = halted_gate(snapshot.gate, capped)
@@ -67,7 +77,7 @@ def resumed_revert(snapshot: Snapshot, landing: Landing, policy: Policy, now: fl
     """
     if not may_revert(snapshot, landing):
         return None
-    uncapped = replace(policy, reverts_per_hour=2**31, reverts_per_day=2**31)
+    uncapped = replace(policy, reverts_per_hour=NO_CAP, reverts_per_day=NO_CAP, reverts_per_engineer=NO_CAP)
     fresh = replace(landing, attempt=landing.attempt + 1)
     return begin_revert(snapshot, fresh, landing.revert_kind, landing.failing, landing.reason, uncapped, now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +101,8 @@ class Landing:
     ``infra_attempts`` counts holds for reasons that are not the change; ``failing`` names the tests or metrics
     that authorise a revert; ``cause`` is the landing whose failure took this one along. ``revert_kind`` is why it is
     taken back (test, deploy, dependent, withdraw): set on a QUEUED or HALTED landing, that is still to be done.
+    ``patch`` names its content wherever it stands (git patch-id; empty: not known), ``relands`` the reverted landing
+    that it brings back, ``emergency`` what an authorised person gave as the reason for the fast lane.
     """
 
     id: int
@@ -123,6 +125,9 @@ class Landing:
     revert: str | None = None
     reason: str = ""
     message: str = ""
+    patch: str = ""
+    relands: int | None = None
+    emergency: str = ""
     version: int = 0
 
     @property
@@ -197,6 +202,13 @@ class Transition:
     reason: str
 
 
+class Reverted(NamedTuple):
+    """When the gate took a landing back by its own judgement, and whose it was."""
+
+    at: float
+    engineer: str
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that the rules need of one gate at one moment: a consistent read."""
@@ -205,7 +217,7 @@ class Snapshot:
     slots: Mapping[Slot, int]
     landings: tuple[Landing, ...]
     intents: Mapping[str, Intent]
-    reverts: tuple[float, ...] = ()
+    reverts: tuple[Reverted, ...] = ()
 
     def landing(self, ident: int) -> Landing | None:
         """The open landing with this id, or None."""

@@ -7,18 +7,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.landing.values import TERMINAL, Gate, Landing, Slot, State, Transition
+from buildbot_cd.core.landing.values import TERMINAL, Gate, Landing, Reverted, Slot, State, Transition
 from buildbot_cd.errors import StaleVersion, StoreError
 from buildbot_cd.store.errors import SlotTaken
 from buildbot_cd.store.interface_gate import REVERTS_KEPT
 from buildbot_cd.store.sql.gates import stored_gate
-from buildbot_cd.store.sql.landings import changed_landing, first_line, new_landing
+from buildbot_cd.store.sql.landings import UNCOUNTED, changed_landing, first_line, new_landing
+from buildbot_cd.store.sql.pushes import stored_push
 from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from buildbot_cd.core.landing.people import Push
     from buildbot_cd.store.memory.tables import Tables
     from buildbot_cd.store.wanted import Wanted
 
@@ -69,12 +71,17 @@ class MemoryLandings:
         message: str,
         at: float,
         priority: int = 0,
+        *,
+        patch: str = "",
+        relands: int | None = None,
+        emergency: str = "",
     ) -> Landing:
         known = self.by_head(gate, head)
         if known is not None:
             return known
         ident = len(self._tables.landings) + 1
-        fresh = new_landing(ident, (gate, base, head, engineer, subject, message), at, priority)
+        push = (gate, base, head, engineer, subject, message)
+        fresh = new_landing(ident, push, at, priority, patch=patch, relands=relands, emergency=emergency)
         self._tables.landings[ident] = fresh
         self._record(first_line(fresh))
         return fresh
@@ -115,11 +122,18 @@ class MemoryLandings:
         found = {ident: self.transitions(ident) for ident in idents}
         return {ident: lines for ident, lines in found.items() if lines}
 
-    def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
+    def taken_back(self, gate: str, patch: str, commits: Iterable[str]) -> Landing | None:
+        heads = {clean(one) for one in commits}
+        for one in reversed(self._of(gate)):
+            if one.state is State.REVERTED and ((patch and one.patch == clean(patch)) or one.head in heads):
+                return one
+        return None
+
+    def reverted_since(self, gate: str, at: float) -> tuple[Reverted, ...]:
         times = [
-            one.since
+            Reverted(one.since, one.engineer)
             for one in self._of(gate)
-            if one.state is State.REVERTED and one.since > at and one.revert_kind != "withdraw" and one.cause is None
+            if one.state is State.REVERTED and one.since > at and one.revert_kind not in UNCOUNTED and one.cause is None
         ]
         return tuple(sorted(times)[-REVERTS_KEPT:])
 
@@ -128,6 +142,25 @@ class MemoryLandings:
 
     def _record(self, line: Transition) -> None:
         self._tables.transitions[line.landing, line.seq] = line
+
+
+class MemoryPushes:
+    """See `interface_gate.Pushes`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def record(self, gate: str, push: Push, at: float) -> bool:  # noqa: ARG002 - nothing here shows the time
+        told = stored_push(push)
+        key = (as_key(gate, "gate"), told.head)
+        if key in self._tables.pushes:
+            return False
+        self._tables.pushes[key] = told
+        return True
+
+    def of_heads(self, gate: str, heads: Iterable[str]) -> tuple[Push, ...]:
+        found = (self._tables.pushes.get((clean(gate), clean(one))) for one in heads)
+        return tuple(one for one in found if one is not None)
 
 
 class MemorySlots:

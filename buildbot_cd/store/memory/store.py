@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from buildbot_cd.core.landing.values import Snapshot
 from buildbot_cd.store.memory.durations import MemoryDurations
-from buildbot_cd.store.memory.gate import MemoryGates, MemoryLandings, MemorySlots
+from buildbot_cd.store.memory.gate import MemoryGates, MemoryLandings, MemoryPushes, MemorySlots
 from buildbot_cd.store.memory.outbox import MemoryOutbox
 from buildbot_cd.store.memory.rollouts import MemoryRollouts, MemoryVerdicts
 from buildbot_cd.store.memory.runs import MemoryRuns
@@ -29,6 +29,7 @@ class MemoryTx:
     def __init__(self, tables: Tables) -> None:
         self.gates = MemoryGates(tables)
         self.landings = MemoryLandings(tables)
+        self.pushes = MemoryPushes(tables)
         self.slots = MemorySlots(tables)
         self.outbox = MemoryOutbox(tables)
         self.runs = MemoryRuns(tables)

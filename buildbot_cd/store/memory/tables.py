@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
     from buildbot_cd.store.rows import HostRow, Rollout, Run, RunTest, Verdict
 
@@ -18,6 +19,7 @@ class Tables:
     gates: dict[str, Gate] = field(default_factory=dict)
     landings: dict[int, Landing] = field(default_factory=dict)
     transitions: dict[tuple[int, int], Transition] = field(default_factory=dict)
+    pushes: dict[tuple[str, str], Push] = field(default_factory=dict)
     slots: dict[tuple[str, Slot], tuple[int, float]] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.core.landing.values import TERMINAL, Landing, State, Transition
+from buildbot_cd.core.landing.values import TERMINAL, Landing, Reverted, State, Transition
 from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store.interface_gate import REVERTS_KEPT
 from buildbot_cd.store.schema import landing as table
@@ -47,12 +47,17 @@ class SqlLandings:
         message: str,
         at: float,
         priority: int = 0,
+        *,
+        patch: str = "",
+        relands: int | None = None,
+        emergency: str = "",
     ) -> Landing:
         known = self.by_head(gate, head)
         if known is not None:
             return known
         ident = next_id(self._conn, table)
-        fresh = new_landing(ident, (gate, base, head, engineer, subject, message), at, priority)
+        push = (gate, base, head, engineer, subject, message)
+        fresh = new_landing(ident, push, at, priority, patch=patch, relands=relands, emergency=emergency)
         fixed = {name: getattr(fresh, name) for name in FIXED}
         self._conn.execute(sa.insert(table).values(id=ident, **fixed, **_values(fresh)))
         self._record(first_line(fresh))
@@ -110,16 +115,25 @@ class SqlLandings:
                 lines.setdefault(row["landing"], []).append(_transition(row))
         return {ident: tuple(found) for ident, found in lines.items()}
 
-    def reverted_since(self, gate: str, at: float) -> tuple[float, ...]:
+    def taken_back(self, gate: str, patch: str, commits: Iterable[str]) -> Landing | None:
+        like: sa.ColumnElement[bool] = table.c.head.in_([clean(one) for one in commits])
+        if patch:
+            like = like | (table.c.patch == clean(patch))
+        where = (table.c.gate == clean(gate)) & (table.c.state == State.REVERTED.value) & like
+        row = one(self._conn, sa.select(table).where(where).order_by(table.c.id.desc()).limit(1))
+        return None if row is None else _landing(row)
+
+    def reverted_since(self, gate: str, at: float) -> tuple[Reverted, ...]:
         where = (
             (table.c.gate == clean(gate))
             & (table.c.state == State.REVERTED.value)
             & (table.c.since > at)
-            & (table.c.revert_kind != "withdraw")
+            & table.c.revert_kind.not_in(UNCOUNTED)
             & table.c.cause.is_(None)
         )
-        query = sa.select(table.c.since).where(where).order_by(table.c.since.desc()).limit(REVERTS_KEPT)
-        return tuple(sorted(self._conn.execute(query).scalars()))
+        query = sa.select(table.c.since, table.c.engineer).where(where)
+        rows = self._conn.execute(query.order_by(table.c.since.desc(), table.c.id.desc()).limit(REVERTS_KEPT))
+        return tuple(sorted(Reverted(*row) for row in rows))
 
     def _record(self, line: Transition) -> None:
         earlier = None if line.before is None else line.before.value
@@ -136,11 +150,34 @@ class SqlLandings:
         )
 
 
-FIXED = ("gate", "base", "head", "engineer", "subject", "message", "queued_at")
+FIXED = (
+    "gate",
+    "base",
+    "head",
+    "engineer",
+    "subject",
+    "message",
+    "queued_at",
+    "patch",
+    "relands",
+)
 """What came with the push and is never written again."""
 
 
-def new_landing(ident: int, push: tuple[str, str, str, str, str, str], at: float, priority: int) -> Landing:
+UNCOUNTED = ("withdraw", "reland")
+"""Kinds of revert that are no judgement of the gate's on a change."""
+
+
+def new_landing(
+    ident: int,
+    push: tuple[str, str, str, str, str, str],
+    at: float,
+    priority: int,
+    *,
+    patch: str,
+    relands: int | None,
+    emergency: str,
+) -> Landing:
     """A QUEUED landing from (gate, base, head, engineer, subject, message), as it comes back from the database."""
     gate, base, head, engineer, subject, message = push
     return Landing(
@@ -154,6 +191,9 @@ def new_landing(ident: int, push: tuple[str, str, str, str, str, str], at: float
         queued_at=at,
         priority=priority,
         message=clean(message),
+        patch=as_key(patch, "patch"),
+        relands=relands,
+        emergency=clean(emergency),
     )
 
 
@@ -172,6 +212,7 @@ def changed_landing(known: Landing, wanted: Landing) -> Landing:
         revert_kind=clean(wanted.revert_kind),
         revert=clean_or_none(wanted.revert),
         reason=clean(wanted.reason),
+        emergency=clean(wanted.emergency),
         version=wanted.version + 1,
     )
 
@@ -188,6 +229,7 @@ def _values(landing: Landing) -> dict[str, Any]:
         "failing": to_json(landing.failing),
         "cause": landing.cause,
         "revert_kind": landing.revert_kind,
+        "emergency": landing.emergency,
         "revert": landing.revert,
         "reason": landing.reason,
         "version": landing.version,

@@ -12,6 +12,7 @@ from buildbot_cd.store.sql.durations import SqlDurations
 from buildbot_cd.store.sql.gates import SqlGates
 from buildbot_cd.store.sql.landings import SqlLandings
 from buildbot_cd.store.sql.outbox import SqlOutbox
+from buildbot_cd.store.sql.pushes import SqlPushes
 from buildbot_cd.store.sql.rollouts import SqlRollouts
 from buildbot_cd.store.sql.runs import SqlRuns
 from buildbot_cd.store.sql.slots import SqlSlots
@@ -35,6 +36,10 @@ class SqlTx:
     @cached_property
     def landings(self) -> SqlLandings:
         return SqlLandings(self._conn)
+
+    @cached_property
+    def pushes(self) -> SqlPushes:
+        return SqlPushes(self._conn)
 
     @cached_property
     def slots(self) -> SqlSlots:

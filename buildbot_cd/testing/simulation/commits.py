@@ -28,6 +28,8 @@ class Commit:
     message: str = ""
     entry: str = ""
     takes_back: frozenset[str] = field(default_factory=frozenset)
+    patch: str = ""
+    trailers: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
@@ -69,8 +71,13 @@ class Repository:
         line = self.line(head)
         return line[line.index(base) + 1 :]
 
-    def push(self, engineer: str, changes: Mapping[str, str | None], message: str = "", entry: str = "") -> Commit:
-        """An engineer's commit on trunk: path to content, where "" means new content and None deletes the path."""
+    def push(
+        self, engineer: str, changes: Mapping[str, str | None], *, entry: str = "", patch: str = "", **more: str
+    ) -> Commit:
+        """An engineer's commit on trunk: path to content, where "" means new content and None deletes the path.
+
+        ``more``: the trailers ``relands`` and ``retry``.
+        """
         self._count += 1
         sha = f"c{self._count}"
         tree = self.tree(self.trunk)
@@ -80,7 +87,11 @@ class Repository:
             else:
                 tree[path] = content or sha
         holds = self[self.trunk].holds | {sha}
-        commit = Commit(sha, self.trunk, tree, engineer, holds, message, entry)
+        names = {"relands": "CD-Relands", "retry": "CD-Retry-Reason"}
+        trailers = {names[key]: [value] for key, value in more.items()}
+        commit = Commit(
+            sha, self.trunk, tree, engineer, holds, entry=entry, patch=patch or f"p{sha}", trailers=trailers
+        )
         self.commits[sha] = commit
         self.trunk = sha
         return commit

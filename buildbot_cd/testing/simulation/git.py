@@ -58,7 +58,8 @@ def told(repo: Repository, sha: str) -> dict[str, Any]:
         "subject": f"change {sha}",
         "message": commit.message,
         "ours": commit.ours,
-        "trailers": {"CD-Reverts-Entry": [commit.entry]} if commit.entry else {},
+        "patch_id": commit.patch,
+        "trailers": {**commit.trailers, **({"CD-Reverts-Entry": [commit.entry]} if commit.entry else {})},
     }
 
 

@@ -68,7 +68,9 @@ class Master:
         await performer.perform(world.gate, world.now, frozenset(), full=True)
 
     async def _answer(self, key: str, result: Mapping[str, Any]) -> bool:
-        told = await self.world.store.transact(answer(self.world.gate, key, result, self.world.now))
+        told = await self.world.store.transact(
+            answer(self.world.gate, key, result, self.world.now, self.world.policy.people)
+        )
         return told.counted
 
     async def _notify(self, intent: Intent) -> None:

@@ -65,4 +65,4 @@ def _over(world: World) -> bool:
 
 
 AT_REST: Mapping[str, AtRest] = {"C1": c1, "C2": c2, "L1": l1, "L3": l3, "L5": l5}
-"""Asked after `World.settle`. L2 is asked at every commit; L4 is S10's order with an emergency in it."""
+"""Asked after `World.settle`. L2 and L4 are asked at every commit."""

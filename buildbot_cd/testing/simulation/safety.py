@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from buildbot_cd.core.landing.moves import EMERGENCY
 from buildbot_cd.core.landing.values import (
     BLOCKING,
     TERMINAL,
@@ -67,7 +68,8 @@ def s2(_world: World, before: View, after: View) -> str:
         blocking = [other.id for other in after.landings.values() if other.state in BLOCKING]
         if blocking:
             return f"landing {one.id} was admitted while {blocking} stood against it"
-        if after.gate.mode in (Mode.HALTED, Mode.DRAIN):
+        frozen = after.gate.mode is Mode.CLOSED and not 0 < after.gate.min_priority <= one.priority
+        if frozen or after.gate.mode in (Mode.HALTED, Mode.DRAIN):
             return f"landing {one.id} was admitted while the gate was {after.gate.mode}"
     return ""
 
@@ -131,6 +133,9 @@ def _authorised(world: World, view: View, one: Landing) -> bool:
         )
     if one.revert_kind == "deploy":
         return any((run.result or {}).get("verdict") == "regression" for run in results(view, one, EffectKind.ROLLOUT))
+    if one.revert_kind == "reland":
+        before = view.landings[one.relands or 0]
+        return before.state is State.REVERTED and bool(one.patch) and one.patch == before.patch
     if one.revert_kind == "dependent":
         conflicts = results(view, one, EffectKind.CANDIDATE)
         return one.cause is not None or any("conflict" in (run.result or {}) for run in conflicts)
@@ -140,7 +145,11 @@ def _authorised(world: World, view: View, one: Landing) -> bool:
 def s6(world: World, before: View, after: View) -> str:
     """A landing of which only infrastructure failed is not reverted."""
     for _, one in changed(before, after):
-        if one.state is not State.REVERTING or one.id in world.witness.allowed or one.revert_kind == "dependent":
+        if (
+            one.state is not State.REVERTING
+            or one.id in world.witness.allowed
+            or one.revert_kind in ("dependent", "reland")
+        ):
             continue
         kinds = (EffectKind.CHECKS, EffectKind.ROLLOUT)
         said = {str((run.result or {}).get("verdict")) for run in results(after, one, *kinds)}
@@ -203,13 +212,17 @@ def s11(_world: World, before: View, after: View) -> str:
 def s14(world: World, before: View, after: View) -> str:
     """No more reverts by the gate's own judgement than the caps allow."""
     for _, one in changed(before, after):
-        if one.state is not State.REVERTING or one.id in world.witness.allowed or one.cause is not None:
+        free = one.id in world.witness.allowed or one.cause is not None or one.revert_kind == "reland"
+        if one.state is not State.REVERTING or free:
             continue
         done = [
             other
             for other in before.landings.values()
-            if other.state is State.REVERTED and other.revert_kind != "withdraw" and other.cause is None
+            if other.state is State.REVERTED and other.revert_kind not in ("withdraw", "reland") and other.cause is None
         ]
+        own = sum(1 for other in done if other.since > world.now - 3600 and other.engineer == one.engineer)
+        if own >= world.policy.reverts_per_engineer:
+            return f"landing {one.id} is one of {own + 1} reverts of {one.engineer} within an hour"
         for most, span in ((world.policy.reverts_per_hour, 3600), (world.policy.reverts_per_day, 86400)):
             if sum(1 for other in done if other.since > world.now - span) >= most:
                 return f"landing {one.id} is reverted over the cap of {most} in {span} s"
@@ -228,6 +241,20 @@ def s15(world: World, before: View, after: View) -> str:
         return "" if kept is not None and kept.mode is old.mode else f"the halt lost the {old.mode} gate"
     over = old.mode_until is not None and world.now >= old.mode_until
     return "" if new.mode is old.mode or over else f"the gate went from {old.mode} to {new.mode} by itself"
+
+
+def l4(world: World, before: View, after: View) -> str:
+    """An emergency is the next to be admitted, and what it displaced was neither passed nor being taken back."""
+    waiting = [one for one in before.landings.values() if one.state is State.QUEUED and one.emergency]
+    ready = [one.id for one in waiting if (one.not_before or 0) <= world.now and not one.revert_kind]
+    for one in admitted(before, after):
+        if ready and one.id not in ready:
+            return f"landing {one.id} was admitted before the emergencies {ready}"
+    for old, one in changed(before, after):
+        made_room = one.state is State.QUEUED and one.reason.startswith("made room")
+        if made_room and (old in (State.PASSED, *BLOCKING) or one.priority >= EMERGENCY):
+            return f"landing {one.id} was {old} and had to make room"
+    return ""
 
 
 def l2(_world: World, _before: View, after: View) -> str:
@@ -251,5 +278,6 @@ EACH_COMMIT: Mapping[str, EachCommit] = {
     "S14": s14,
     "S15": s15,
     "L2": l2,
+    "L4": l4,
 }
 """Asked at every commit to the database."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.values import TERMINAL, EffectKind, Intent, IntentState, Mode
-from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order
+from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, pushed
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.testing.simulation import git
-from buildbot_cd.testing.simulation.commits import Repository
+from buildbot_cd.testing.simulation.commits import Repository, pick
 from buildbot_cd.testing.simulation.master import Master
 from buildbot_cd.testing.simulation.store import WatchedStore, finish
 from buildbot_cd.testing.simulation.truth import Truth
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from buildbot_cd.core.landing.moves import Move
+    from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.values import Landing, Snapshot
     from buildbot_cd.testing.simulation.store import View
 
@@ -73,16 +74,29 @@ class World:
     # -- messages
 
     async def _answered(self, key: str, result: Mapping[str, Any]) -> bool:
-        told = await self.store.transact(answer(self.gate, key, result, self.now))
+        told = await self.store.transact(answer(self.gate, key, result, self.now, self.policy.people))
         return told.counted
 
     def report(self, key: str, result: Mapping[str, Any]) -> bool:
         """An answer reaches the engine."""
-        return self.store.transact_now(answer(self.gate, key, result, self.now)).counted
+        return self.store.transact_now(answer(self.gate, key, result, self.now, self.policy.people)).counted
 
     def look(self) -> None:
         """A change hook or the timer asks for a look at trunk."""
         self.store.transact_now(ask_look(self.gate, self.now, "a push"))
+
+    def hook(self, push: Push) -> None:
+        """The git server tells of a push."""
+        self.store.transact_now(pushed(self.gate, push, self.now, self.policy.people))
+
+    def push_again(self, engineer: str, landing: Landing, retry: str) -> None:
+        """An engineer cherry-picks a landing's last commit onto trunk as it is, if it applies."""
+        head = self.repo[landing.head]
+        tree, _ = pick(self.repo.tree(head.parent or "root"), self.repo.tree(self.repo.trunk), dict(head.tree))
+        old = self.repo.tree(self.repo.trunk)
+        if tree is not None and tree != old:
+            changes = {path: tree.get(path) for path in {*tree, *old} if tree.get(path) != old.get(path)}
+            self.repo.push(engineer, changes, relands=landing.head, retry=retry, patch=head.patch)
 
     def order(self, rule: Callable[[Snapshot], Move | None]) -> str:
         """A person's order; why it was refused, or empty."""
@@ -176,6 +190,12 @@ class World:
         return self.truth.rollout(self.repo.tree(self.production), fault)
 
     # -- peace
+
+    def settle_looks(self) -> None:
+        """Every look at trunk that runs comes to its end."""
+        for build in self.running:
+            while "/observe/" in build.key and not build.complete:
+                self.work(build)
 
     def settle_builds(self) -> None:
         """Every worker does all that it has, without a fault, and every master a whole round."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
@@ -13,7 +14,9 @@ from twisted.python import log
 
 from buildbot_cd.core.landing import control
 from buildbot_cd.core.landing.moves import HELD, Policy
-from buildbot_cd.core.landing.values import TERMINAL, Mode
+from buildbot_cd.core.landing.people import People, Push
+from buildbot_cd.core.landing.values import TERMINAL, Mode, State
+from buildbot_cd.core.landing.windows import Window
 from buildbot_cd.testing.simulation.history import ANYTIME
 from buildbot_cd.testing.simulation.rest import AT_REST
 from buildbot_cd.testing.simulation.world import World
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 LONG = int(os.environ.get("BUILDBOT_CD_MACHINE", "0"))
 """So many examples instead of the quick ones: an hour's search is about 20000."""
 
-ENGINEERS = st.sampled_from(["ann@x", "bob@x", "cid@x"])
+ENGINEERS = st.sampled_from(["ann@x", "ann2@x", "bob@x", "cid@x"])
 PATHS = st.sets(st.sampled_from("abcd"), min_size=1, max_size=2)
 KINDS = st.sampled_from(["good", "good", "good", "broken", "broken", "harmful", "needy"])
 PICK = st.integers(0, 9)
@@ -41,12 +44,27 @@ def collect(event: dict[str, Any]) -> None:
 class GateMachine(RuleBasedStateMachine):
     """See the module."""
 
-    @initialize(deploys=st.booleans(), checks=st.sampled_from([True, True, True, False]))
-    def begin(self, deploys: bool, checks: bool) -> None:
+    @initialize(
+        deploys=st.sampled_from([True, True, True, False]),
+        checks=st.sampled_from([True, True, True, False]),
+        preempt=st.booleans(),
+        night=st.booleans(),
+    )
+    def begin(self, deploys: bool, checks: bool, preempt: bool, night: bool) -> None:
         """A gate with one commit on trunk and two masters."""
         logged.clear()
         log.addObserver(collect)
-        self.world = World(Policy(reverts_per_hour=3, reverts_per_day=6, deploys=deploys, checks=checks))
+        self.world = World(
+            Policy(
+                reverts_per_hour=3,
+                reverts_per_day=6,
+                deploys=deploys,
+                checks=checks,
+                preempt=preempt,
+                windows=(Window(frozenset(range(7)), 22 * 60, 6 * 60, UTC),) if night else (),
+                people=People({"ann@x": "ann", "ann2@x": "ann"}, frozenset({"bot@web"}), frozenset({"ann", "bob@x"})),
+            )
+        )
 
     # -- engineers
 
@@ -66,6 +84,24 @@ class GateMachine(RuleBasedStateMachine):
         parent = self.world.repo[self.world.repo.trunk].parent
         if parent is not None:
             self.world.repo.push(engineer, {path: self.world.repo.tree(parent).get(path)})
+
+    @rule(engineer=ENGINEERS, first=st.booleans(), why=st.sampled_from(["INC-1", ""]))
+    def push_with_a_hook(self, engineer: str, first: bool, why: str) -> None:
+        """The hook tells who pushed, before or after a look; ann and bob may use the fast lane."""
+        base = self.world.repo.trunk
+        self.world.repo.push(engineer, {"b": ""})
+        head = self.world.repo.push("cid@x", {"c": ""})
+        if not first:
+            self.world.look()
+            self.world.settle_looks()
+        self.world.hook(Push(base, head.sha, engineer, {"cd.emergency": why}))
+
+    @rule(engineer=ENGINEERS, which=PICK, retry=st.sampled_from(["", "", "mended the runner"]))
+    def push_again(self, engineer: str, which: int, retry: str) -> None:
+        """An engineer brings back what was taken back, with the same content or a retry's reason."""
+        gone = [one for one in self.world.view.landings.values() if one.state is State.REVERTED]
+        if gone:
+            self.world.push_again(engineer, gone[which % len(gone)], retry)
 
     @rule(engineer=ENGINEERS, which=PICK)
     def forge_a_revert(self, engineer: str, which: int) -> None:
@@ -160,11 +196,15 @@ class GateMachine(RuleBasedStateMachine):
         }
         world.order(rules[order])
 
-    @rule(mode=st.sampled_from([Mode.CLOSED, Mode.DRAIN, Mode.HALTED]), lasts=st.sampled_from([None, 500, 5000]))
-    def freeze(self, mode: Mode, lasts: float | None) -> None:
+    @rule(
+        mode=st.sampled_from([Mode.CLOSED, Mode.CLOSED, Mode.DRAIN, Mode.HALTED]),
+        lasts=st.sampled_from([None, 500, 5000]),
+        priority=st.sampled_from([0, 1000]),
+    )
+    def freeze(self, mode: Mode, lasts: float | None, priority: int) -> None:
         """A person freezes, drains or halts the gate."""
         until = None if lasts is None else self.world.now + lasts
-        self.world.order(lambda now: control.set_mode(now, mode, "ops", "the shop is on air", until))
+        self.world.order(lambda now: control.set_mode(now, mode, "ops", "the shop is on air", until, priority))
 
     @rule()
     def resume(self) -> None:
