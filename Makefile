@@ -5,13 +5,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
 
-.PHONY: help setup ui pages demo test lint system-packages clean
+.PHONY: help setup ui pages demo test histories lint system-packages clean
 
 help:
 	@echo 'make setup             make $(VENV) and install everything into it (the others do it by themselves)'
 	@echo 'make ui                build the pages of the web plugin, with Node 20 or newer (setup does it where there is Node)'
 	@echo 'make demo [ARGS=...]   the whole product on this machine; ARGS=--once ends by itself'
 	@echo 'make test [ARGS=...]   every test; ARGS are passed on to pytest'
+	@echo 'make histories         500 random histories on real git; COUNT=n for another number'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
 
@@ -37,6 +38,10 @@ demo: $(STAMP) pages
 
 test: $(STAMP) system-packages pages
 	$(BIN)/python -m pytest $(ARGS)
+
+# Each history is a gate of its own on real git; about a second each.
+histories: $(STAMP)
+	CD_HISTORIES=$(or $(COUNT),500) $(BIN)/python -m pytest tests/worker/git/test_histories.py $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

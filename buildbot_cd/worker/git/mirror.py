@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _POLL = 0.05
+_PLAIN = re.compile(r"[A-Za-z0-9_]+(?:[/-][A-Za-z0-9_]+)*")  # names that git certainly takes, so it need not be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Mirror:
         self.trunk_ref = f"refs/heads/{place.branch}"
         # Hashed, since branches may be called both `a` and `a/b`, which no directory can hold at once.
         self._local = f"refs/mirror/{hashlib.sha256(place.branch.encode('utf-8', 'replace')).hexdigest()[:24]}"
-        if git.try_("check-ref-format", self.trunk_ref).code:
+        if not _PLAIN.fullmatch(place.branch) and git.try_("check-ref-format", self.trunk_ref).code:
             raise BadRequest(f"request: branch must be a branch's name, not {place.branch!r:.80}")
 
     def fetch(self) -> str:

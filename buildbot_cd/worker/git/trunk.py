@@ -64,12 +64,14 @@ def look(mirror: Mirror, tested: str, tip: str, bot: Identity, stops: Iterable[s
     if found is None:
         return None
     fork, built = found
-    marks = frozenset(mirror.marks("revert").values())
-    steps = through(mirror.git, fork, tip, {*stops, *marks})
+    marked = read(mirror.git, sorted(set(mirror.marks("revert").values())))
+    mine = {sha: one for sha, one in marked.items() if one.parents and _is_revert(one, bot)}
+    # A revert or a record stands on what was trunk's tip, wherever later pulls have put that.
+    stood = {sha for one in mine.values() for sha in (one.sha, one.parents[0])}
+    steps = through(mirror.git, fork, tip, {*stops, *stood})
     commits = read(mirror.git, [step.sha for step in steps])
-    ours = frozenset(sha for sha, one in commits.items() if sha in marks and _is_revert(one, bot))
-    others = read(mirror.git, sorted(marks - ours))
-    beside = tuple(one for one in others.values() if one.parents and _is_revert(one, bot))
+    ours = frozenset(mine.keys() & commits.keys())
+    beside = tuple(one for sha, one in mine.items() if sha not in ours)
     return Trunk(tip, fork, steps, commits, _held(mirror.git, built), ours, beside)
 
 

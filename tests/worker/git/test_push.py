@@ -207,30 +207,62 @@ def _boundaries() -> Iterator[int]:
     return iter(range(1, 45, 1 if os.environ.get("CD_LONG_TESTS") else 4))
 
 
+class Killer:
+    """Runs the program with a `git` that ends it by `kill -9`, before or after its n-th call."""
+
+    def __init__(self, folder: Path, when: str) -> None:
+        count = "n=$(cat n); n=$((n + 1)); echo $n > n; test $n = $(cat at) && hit=1"
+        call = '"$real" "$@"; ' if when == "after" else ""
+        self.shim = _shim(folder, f'{count}\ntest -z "$hit" || {{ {call}kill -9 $PPID; exit 1; }}')
+
+    def run(self, request: str, number: int) -> int:
+        """The exit code; -9 if the program made so many calls."""
+        (self.shim / "n").write_text("0")
+        (self.shim / "at").write_text(str(number))
+        program = _started(request, f"{self.shim}:{os.environ['PATH']}")
+        program.communicate(timeout=SECONDS)
+        return program.returncode
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_program_is_killed_at_every_call_of_git(server: Repository, revert: Ask, tmp_path: Path, when: str) -> None:
+def test_a_revert_is_killed_at_every_call_of_git(server: Repository, revert: Ask, tmp_path: Path, when: str) -> None:
     """`kill -9` of the program before or after its n-th call of git: the next run ends with one revert on trunk."""
-    kill = "n=$(cat n); n=$((n + 1)); echo $n > n; test $n = $(cat at) && hit=1"
-    act = 'test -z "$hit" || { kill -9 $PPID; exit 1; }'
-    late = 'test -z "$hit" || { "$real" "$@"; kill -9 $PPID; exit 1; }'
-    shim = _shim(tmp_path, "\n".join([kill, act if when == "before" else late]))
+    killer = Killer(tmp_path, when)
     green, bad = _trouble(server)
-    killed = 0
+    codes = []
     for number in _boundaries():
         server.git("update-ref", "refs/heads/main", bad)
         server.git("update-ref", "-d", "refs/cd/revert/1")
-        (shim / "n").write_text("0")
-        (shim / "at").write_text(str(number))
-        program = _started(_request(server, tmp_path, green, bad), f"{shim}:{os.environ['PATH']}")
-        killed += program.wait(SECONDS) == -signal.SIGKILL
-        program.communicate()
+        codes.append(killer.run(_request(server, tmp_path, green, bad), number))
         answer = revert(green, [(1, green, bad)], timeout=1)
         assert _reverts(server) == [answer["sha"]] == [server.tip()], number
         assert server.tree(answer["sha"]) == server.tree(green)
-        if program.returncode == 0:
+        if codes[-1] == 0:
             break
-    assert killed > 4
-    assert program.returncode == 0, "the list of boundaries does not reach the program's end"
+    assert codes.count(-signal.SIGKILL) > 4
+    assert codes[-1] == 0, "the list of boundaries does not reach the program's end"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_candidate_is_killed_at_every_call_of_git(server: Repository, ask: Ask, tmp_path: Path, when: str) -> None:
+    """The next run gives the sha that every run gives, and the server has it."""
+    killer = Killer(tmp_path, when)
+    green, bad = _trouble(server)
+    head = server.commit({"b": "1"})
+    asked = {"id": 7, "attempt": 1, "when": 5, "author": "CD Gate <cd@example.org>", "onto": green, "base": bad}
+    common = {"verb": "candidate", "mirror": str(tmp_path / "mirror.git"), "url": server.url, "branch": "main"}
+    codes, shas = [], set()
+    for number in _boundaries():
+        server.git("update-ref", "-d", "refs/cd/candidate/7-1")
+        codes.append(killer.run(json.dumps({**common, **asked, "head": head, "timeout": 1}), number))
+        answer = ask("candidate", **asked, head=head, timeout=1)
+        assert server.tip("refs/cd/candidate/7-1") == answer["sha"]
+        shas.add(answer["sha"])
+        if codes[-1] == 0:
+            break
+    assert len(shas) == 1
+    assert codes.count(-signal.SIGKILL) > 2
+    assert codes[-1] == 0, "the list of boundaries does not reach the program's end"
 
 
 def test_two_programs_at_once_make_one_revert(server: Repository, tmp_path: Path) -> None:
