@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Several masters on one database: each says often that it lives, and who falls silent is taken over from.
 
-Buildbot's own masters tell of themselves once a minute and count as gone after ten; until then the builds that a dead one
-had begun belong to it. A gate cannot wait that long.
+Buildbot's own masters tell of themselves once a minute and count as gone after ten; until then the builds that a dead
+one had begun belong to it. A gate cannot wait that long.
 """
 
 from __future__ import annotations
