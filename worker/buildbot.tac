@@ -15,12 +15,19 @@ application = service.Application("buildbot-worker")
 logfile = LogFile.fromFullPath(os.path.join(basedir, "twistd.log"), rotateLength=10_000_000, maxRotatedFiles=10)
 application.setComponent(ILogObserver, FileLogObserver(logfile).emit)
 
-Worker(
-    os.environ.get("CD_MASTER_HOST", "127.0.0.1"),
-    int(os.environ.get("CD_PB_PORT", "9989")),
-    os.environ["CD_WORKER"],
-    password,
-    basedir,
-    keepalive=600,
-    maxdelay=5,
-).setServiceParent(application)
+# One process serves every master that is named: whichever lives can build here. Each has its own folder of builds.
+default = "{}:{}".format(os.environ.get("CD_MASTER_HOST", "127.0.0.1"), os.environ.get("CD_PB_PORT", "9989"))
+masters = os.environ.get("CD_MASTERS", default).split()
+for number, master in enumerate(masters):
+    host, port = master.rsplit(":", 1)
+    folder = basedir if len(masters) == 1 else os.path.join(basedir, "master-{}".format(number + 1))
+    os.makedirs(folder, exist_ok=True)
+    Worker(
+        host,
+        int(port),
+        os.environ["CD_WORKER"],
+        password,
+        folder,
+        keepalive=600,
+        maxdelay=5,
+    ).setServiceParent(application)

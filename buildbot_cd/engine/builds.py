@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from buildbot.process.results import Results
+from buildbot.process.results import SKIPPED, Results
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 SCHEDULER = "cd"
 """The name that Buildbot's pages show as what started our builds."""
+
+
+OURS = "Continuous deployment"
+"""What Buildbot's pages show as the source of our properties."""
+
+UNIQUE = "Scheduler"
+"""The source of a property that Buildbot's collapsing of requests compares: no other request has our key. Otherwise a
+newer request for the same branch would swallow ours, and a check would be called passed that never ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Builds:
             scheduler=SCHEDULER,
             sourcestamps=[stamp],
             reason=reason[:250],
-            properties={name: (value, "Continuous deployment") for name, value in wanted.items()},
+            properties={name: (value, UNIQUE if name == "cd_key" else OURS) for name, value in wanted.items()},
             builderids=ids,
             external_idstring=key[:256],
             priority=priority,
@@ -90,11 +98,19 @@ class Builds:
         return found
 
     async def state(self, bsid: int) -> BuildsetState:
-        """How far the buildset is. One that is not known any more counts as complete without a result."""
+        """How far the buildset is. One that is not known any more counts as complete without a result.
+
+        Buildbot calls a buildset a success whose request was skipped, since a builder's own rule collapsed it: nothing
+        was built then, and the result is SKIPPED.
+        """
         found = await self.master.db.buildsets.getBuildset(bsid)
         if found is None:
             return BuildsetState(complete=True, results=None)
-        return BuildsetState(bool(found.complete), found.results if found.complete else None)
+        if not found.complete:
+            return BuildsetState(complete=False, results=None)
+        requests = await self.master.db.buildrequests.getBuildRequests(bsid=bsid)
+        skipped = any(request.results == SKIPPED for request in requests)
+        return BuildsetState(complete=True, results=SKIPPED if skipped else found.results)
 
     async def cancel(self, bsid: int, reason: str) -> None:
         """Stop the buildset's builds, and take back its requests that no worker has begun."""

@@ -17,6 +17,7 @@ from buildbot_cd.engine.builds import Builds
 from buildbot_cd.engine.checks import Checks
 from buildbot_cd.engine.events import Events
 from buildbot_cd.engine.logs import logged
+from buildbot_cd.engine.peers import BEAT, Peers
 from buildbot_cd.engine.perform import Performer, Trunk
 from buildbot_cd.engine.rollouts import Rollouts
 from buildbot_cd.engine.settings import plan_of, policy_of
@@ -87,8 +88,10 @@ class Engine(BuildbotService):
         self._assemble()
         self.ready = True
         self._consumer = await self.master.mq.startConsuming(self._buildset_complete, ("buildsets", None, "complete"))
-        self._timers = [task.LoopingCall(self._tick), task.LoopingCall(self.look, "regular look", news=False)]
-        for timer, seconds in zip(self._timers, (TICK, self.config.trunk.poll), strict=True):
+        self.peers = Peers(self.master)
+        regular = ((self._tick, TICK), (self._look_regularly, self.config.trunk.poll), (self._beat, BEAT))
+        self._timers = [task.LoopingCall(call) for call, _ in regular]
+        for timer, (_, seconds) in zip(self._timers, regular, strict=True):
             timer.clock = self.master.reactor
             timer.start(seconds, now=True).addErrback(logged("buildbot_cd: a timer stopped"))
 
@@ -126,6 +129,18 @@ class Engine(BuildbotService):
     def _tick(self) -> None:
         self._full = True
         self.wake()
+
+    def _look_regularly(self) -> defer.Deferred[Any]:
+        return self.look("regular look", news=False)
+
+    def _beat(self) -> defer.Deferred[None]:
+        """A sign of life; whoever was taken over from had effects in the air, which are looked for at once."""
+
+        async def beat() -> None:
+            if await self.peers.beat(self.now()):
+                self._tick()
+
+        return defer.ensureDeferred(beat()).addErrback(logged("buildbot_cd: the other masters could not be looked for"))
 
     def _buildset_complete(self, _key: Any, message: Mapping[str, Any]) -> None:
         self._complete.add(int(message["bsid"]))

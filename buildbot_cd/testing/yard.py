@@ -102,9 +102,12 @@ class Yard(Seen):
             "rollout": [{"stage": "canary", "hosts": 2}, {"stage": "fleet", "hosts": "all"}],
         }
 
-    def start(self, **changes: Any) -> None:
-        """Write the configuration, start the master and the workers, and wait for the first look at trunk."""
-        self.site.prepare({**self.config(), **changes}, {"ada": "secret"})
+    def start(self, more: str = "", **changes: Any) -> None:
+        """Write the configuration, start the master and the workers, and wait for the first look at trunk.
+
+        ``changes`` are sections of cd.yaml, ``more`` comes to the end of master.cfg.
+        """
+        self.site.prepare({**self.config(), **changes}, {"ada": "secret"}, more)
         self.site.start()
         self.until(lambda: self.rows("SELECT 1 FROM cd_gate WHERE tested IS NOT NULL"), "the first look at trunk")
 
@@ -139,13 +142,14 @@ class Yard(Seen):
         git(tree, "add", "--all")
         git(tree, "commit", "--quiet", "--file=-", stdin=message)
         git(tree, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-        self.hook()
-        return git(tree, "rev-parse", "HEAD").strip()
+        head = git(tree, "rev-parse", "HEAD").strip()
+        self.hook(head)
+        return head
 
-    def hook(self) -> None:
+    def hook(self, head: str) -> None:
         """Tell the master of a push, as a git server does; a master that is away learns of it by its own look."""
         fields = {
-            "revision": "HEAD",
+            "revision": head,
             "branch": "main",
             "repository": str(self.repository),
             "author": "x",

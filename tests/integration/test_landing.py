@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,3 +50,45 @@ def test_a_second_engineer_waits_until_the_first_enters_deployment(yard: Yard) -
     yard.open("restart-web-1")
     yard.comes_to("live", 2)
     assert yard.landing(1)["state"] == "live"
+
+
+COLLAPSING = """
+from buildbot.plugins import steps
+busy = util.BuildFactory([
+    steps.ShellCommand(command=[{python!r}, {hook!r}, "check"]),
+    steps.Git(repourl={repository!r}, branch="main", mode="full"),
+    steps.ShellCommand(command=["sh", "-c", "! grep broken app.txt"]),
+])
+c["builders"].append(util.BuilderConfig(name="busy", workernames=["test-1"], factory=busy))
+c["schedulers"] = [schedulers.SingleBranchScheduler(
+    name="own", change_filter=util.ChangeFilter(branch="main"), treeStableTimer=None, builderNames=["busy"])]
+"""
+
+
+def test_a_check_is_never_collapsed_with_the_builder_s_other_requests(yard: Yard) -> None:
+    """A team's own builder, busy and with newer requests in its queue, still gives each landing its own verdict."""
+    hook = str(yard.barriers / "hook.py")
+    more = COLLAPSING.format(python=sys.executable, hook=hook, repository=str(yard.repository))
+    yard.start(more, checks=[{"builder": "busy"}])
+    yard.close("check")
+    yard.push("ada", "broken")
+    yard.reached("check")
+    yard.until(lambda: requests(yard, "claimed") == 1 and requests(yard, "waiting") == 1, "the check's own request")
+    yard.push("grace", "fine", path="other.txt")
+    yard.until(lambda: requests(yard, "all") == 3, "a newer request for the same branch")
+    yard.open("check")
+    assert "builder:busy failed twice" in yard.comes_to("reverted", 1)["reason"]
+    yard.comes_to("live", 2)
+
+
+def requests(yard: Yard, which: str) -> int:
+    """How many requests the builder has that are claimed by a master, waiting, or in all."""
+    claimed = "IN (SELECT brid FROM buildrequest_claims)"
+    where = {
+        "claimed": f"id {claimed} AND complete = 0",
+        "waiting": f"id NOT {claimed} AND complete = 0",
+        "all": "1 = 1",
+    }
+    busy = "builderid = (SELECT id FROM builders WHERE name = 'busy')"
+    (row,) = yard.rows(f"SELECT count(*) FROM buildrequests WHERE {busy} AND {where[which]}")  # noqa: S608 - own text
+    return int(row[0])
