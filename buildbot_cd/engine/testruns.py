@@ -21,6 +21,7 @@ from buildbot_cd.core.dispatch import (
 from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
+    Mode,
     PathRule,
     Selection,
     Test,
@@ -94,7 +95,8 @@ class TestRuns:
         Raises SelectionError if tags, rules and requirements contradict each other.
         """
         ruled = with_rules(tests, test_rules(repository))
-        selection = select(ruled, path_rules(repository), change, tuple(repository.tags))
+        mode = Mode(repository.missing_tags)
+        selection = select(ruled, path_rules(repository), change, tuple(repository.tags), mode)
         wanted = {choice.nid for choice in selection.chosen}
         needs = requirements(ruled)
         works = [
@@ -251,7 +253,10 @@ def path_rules(repository: RepositoryConfig) -> list[PathRule]:
 
 def test_rules(repository: RepositoryConfig) -> list[TestRule]:
     """What .buildbot-cd.yaml says of tests by their files."""
-    return [TestRule(one.glob, tuple(one.tags), tuple(one.requires), one.always) for one in repository.tests.files]
+    return [
+        TestRule(one.glob, tuple(one.tags), tuple(one.requires), one.always, one.group, tuple(one.data))
+        for one in repository.tests.files
+    ]
 
 
 OPEN = frozenset({RunState.PLANNING, RunState.RUNNING})

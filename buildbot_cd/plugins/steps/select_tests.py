@@ -49,7 +49,7 @@ class SelectTests(PytestStep):
             selection = await self.engine.tests.plan(run.id, tests, repository, change, seconds=1.0)
         except (ConfigErrors, SelectionError) as error:
             return await self._wrong(run.id, str(error))
-        return await self._tell(selection)
+        return await self._tell(selection, repository)
 
     async def _run_id(self) -> int:
         known = self.getProperty("cd_run")
@@ -114,11 +114,15 @@ class SelectTests(PytestStep):
         await self.engine.tests.plan_these(run, [f"map:{MAP}"], text.splitlines()[0])
         return FAILURE
 
-    async def _tell(self, selection: Selection) -> int:
+    async def _tell(self, selection: Selection, repository: RepositoryConfig) -> int:
         await self.addCompleteLog("selection", selection.text())
         self.setProperty("cd_selection", selection.summary(), "Continuous deployment")
         self.descriptionDone = [selection.summary()]
-        odd = selection.missing_tags or selection.unknown_tags or selection.unknown_tests
+        missing = [one for one in selection.missing_tags if not one.quiet]
+        if missing and repository.missing_tags == "block" and self.getProperty("cd_range") is None:
+            self.descriptionDone = [f"declare the missing tags: {', '.join(one.tag for one in missing)}"]
+            return FAILURE
+        odd = missing or selection.unknown_tags or selection.unknown_tests
         return WARNINGS if odd else SUCCESS
 
 
