@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet import defer
 
+from buildbot_cd.config.selecting import path_rules, test_rules
 from buildbot_cd.core.dispatch import (
     Estimate,
     Speed,
@@ -22,10 +23,8 @@ from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
     Mode,
-    PathRule,
     Selection,
     Test,
-    TestRule,
     requirements,
     select,
     with_rules,
@@ -244,19 +243,6 @@ class TestRuns:
         """End the run; ``error`` says why it has no answer."""
         await self.store.transact(lambda tx: tx.runs.finish(run, self.now(), error))
         self.changed(run)
-
-
-def path_rules(repository: RepositoryConfig) -> list[PathRule]:
-    """The rules of .buildbot-cd.yaml, as the selection reads them."""
-    return [PathRule(tuple(one.paths), tuple(one.tags), one.run == "all") for one in repository.rules]
-
-
-def test_rules(repository: RepositoryConfig) -> list[TestRule]:
-    """What .buildbot-cd.yaml says of tests by their files."""
-    return [
-        TestRule(one.glob, tuple(one.tags), tuple(one.requires), one.always, one.group, tuple(one.data))
-        for one in repository.tests.files
-    ]
 
 
 OPEN = frozenset({RunState.PLANNING, RunState.RUNNING})

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Test(NamedTuple):
@@ -23,6 +26,17 @@ class Test(NamedTuple):
     group: str | None = None
     always: bool = False
     data: tuple[str, ...] = ()
+
+
+def test_of(event: Mapping[str, Any]) -> Test:
+    """The test that a collecting program told of: its ``test`` event, see `worker.tests.pytest_stream`."""
+    return Test(
+        nid=str(event["nid"]),
+        path=str(event["path"]),
+        tags=frozenset(str(tag) for tag in event.get("tags") or ()),
+        requires=tuple(str(one) for one in event.get("requires") or ()),
+        group=event.get("group"),
+    )
 
 
 Test.__test__ = False  # type: ignore[attr-defined]  # pytest: not a class of tests
