@@ -42,6 +42,10 @@ class TestFiles(Section):
     """Tests that must have passed before these run: ids or globs of files."""
     always: StrictBool = False
     """Run them for every landing."""
+    group: Name | None = None
+    """They share something that must not be used twice at once: one worker runs them, one after the other."""
+    data: Annotated[tuple[Name, ...], BeforeValidator(_list)] = ()
+    """Globs of files that these tests read: a change of one runs them."""
 
 
 class RepositoryTests(Section):
@@ -79,6 +83,8 @@ class RepositoryConfig(Section):
     """Which tests a change of some paths wants."""
     tags: dict[Tag, Text] = Field(default_factory=dict)
     """The tags that there are, each with what it stands for; once there is one, another name is an error."""
+    missing_tags: Literal["observe", "warn", "add", "block"] = "add"
+    """What becomes of a tag that a rule wants and the change does not declare."""
 
 
 def parse_repository(text: str, file: str = ".buildbot-cd.yaml") -> RepositoryConfig:

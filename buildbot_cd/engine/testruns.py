@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet import defer
 
+from buildbot_cd.config.selecting import path_rules, test_rules
 from buildbot_cd.core.dispatch import (
     Estimate,
     Speed,
@@ -21,10 +22,9 @@ from buildbot_cd.core.dispatch import (
 from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
-    PathRule,
+    Mode,
     Selection,
     Test,
-    TestRule,
     requirements,
     select,
     with_rules,
@@ -94,7 +94,8 @@ class TestRuns:
         Raises SelectionError if tags, rules and requirements contradict each other.
         """
         ruled = with_rules(tests, test_rules(repository))
-        selection = select(ruled, path_rules(repository), change, tuple(repository.tags))
+        mode = Mode(repository.missing_tags)
+        selection = select(ruled, path_rules(repository), change, tuple(repository.tags), mode)
         wanted = {choice.nid for choice in selection.chosen}
         needs = requirements(ruled)
         works = [
@@ -242,16 +243,6 @@ class TestRuns:
         """End the run; ``error`` says why it has no answer."""
         await self.store.transact(lambda tx: tx.runs.finish(run, self.now(), error))
         self.changed(run)
-
-
-def path_rules(repository: RepositoryConfig) -> list[PathRule]:
-    """The rules of .buildbot-cd.yaml, as the selection reads them."""
-    return [PathRule(tuple(one.paths), tuple(one.tags), one.run == "all") for one in repository.rules]
-
-
-def test_rules(repository: RepositoryConfig) -> list[TestRule]:
-    """What .buildbot-cd.yaml says of tests by their files."""
-    return [TestRule(one.glob, tuple(one.tags), tuple(one.requires), one.always) for one in repository.tests.files]
 
 
 OPEN = frozenset({RunState.PLANNING, RunState.RUNNING})

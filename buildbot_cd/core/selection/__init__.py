@@ -10,7 +10,7 @@ from buildbot_cd.core.selection.requirements import requirements
 from buildbot_cd.core.selection.rules import with_rules
 from buildbot_cd.core.selection.select import select
 from buildbot_cd.core.selection.trailers import declared
-from buildbot_cd.core.selection.values import Change, Declared, PathRule, Test, TestRule
+from buildbot_cd.core.selection.values import Change, Declared, Mode, PathRule, Test, TestRule, test_of
 
 __all__ = [
     "Change",
@@ -19,6 +19,7 @@ __all__ = [
     "GlobIndex",
     "LeftOut",
     "MissingTag",
+    "Mode",
     "PathRule",
     "Selection",
     "Test",
@@ -29,5 +30,6 @@ __all__ = [
     "matches",
     "requirements",
     "select",
+    "test_of",
     "with_rules",
 ]

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from buildbot_cd.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 _SHOWN = 3
@@ -40,11 +40,15 @@ class LeftOut(NamedTuple):
 
 
 class MissingTag(NamedTuple):
-    """A tag that a path rule added and the change did not declare; ``tests`` is how many carry it."""
+    """A tag that a path rule wants and the change did not declare; ``tests`` is how many carry it.
+
+    A ``quiet`` one is kept for the record and told to nobody.
+    """
 
     tag: str
     because: str
     tests: int
+    quiet: bool = False
 
 
 class UnknownTag(NamedTuple):
@@ -74,18 +78,25 @@ class Selection:
     """Which tests run. ``everything`` says why all of them do, None if they were chosen one by one."""
 
     chosen: tuple[Choice, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By reason the tests that do not run."""
     missing_tags: tuple[MissingTag, ...] = ()
     unknown_tags: tuple[UnknownTag, ...] = ()
     unknown_tests: tuple[UnknownTest, ...] = ()
     everything: str | None = None
 
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The tests that do not run, each with its reason."""
+        return tuple(LeftOut(nid, reason) for reason, nids in self.skipped.items() for nid in nids)
+
     def summary(self) -> str:
         """One line: how many run, which tags are missing, which names mean nothing."""
-        total = len(self.chosen) + len(self.left_out)
+        total = len(self.chosen) + sum(len(nids) for nids in self.skipped.values())
         parts = [f"{len(self.chosen)} of {total} tests"]
-        if self.missing_tags:
-            parts.append("missing tags: " + ", ".join(one.tag for one in self.missing_tags))
+        missing = [one.tag for one in self.missing_tags if not one.quiet]
+        if missing:
+            parts.append("missing tags: " + ", ".join(missing))
         unknown = [*self.unknown_tags, *self.unknown_tests]
         parts += [str(one) for one in unknown[:_SHOWN]]
         if len(unknown) > _SHOWN:
@@ -101,8 +112,9 @@ class Selection:
         lines += [str(one) for one in (*self.unknown_tags, *self.unknown_tests)[_SHOWN:]]
         lines += ["", f"run ({len(self.chosen)}):"]
         lines += [f"  {one.nid}  [{'; '.join(one.reasons)}]" for one in self.chosen]
-        lines += ["", f"left out ({len(self.left_out)}):"]
-        lines += [f"  {one.nid}  [{one.reason}]" for one in self.left_out]
+        left_out = self.left_out
+        lines += ["", f"left out ({len(left_out)}):"]
+        lines += [f"  {one.nid}  [{one.reason}]" for one in left_out]
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> dict[str, Any]:
@@ -122,7 +134,7 @@ class Selection:
         try:
             return cls(
                 chosen=tuple(Choice(nid, tuple(reasons)) for nid, reasons in value["chosen"]),
-                left_out=tuple(LeftOut(nid, reason) for nid, reason in value["left_out"]),
+                skipped=_by_reason(value["left_out"]),
                 missing_tags=tuple(MissingTag(**one) for one in value["missing_tags"]),
                 unknown_tags=tuple(UnknownTag(**one) for one in value["unknown_tags"]),
                 unknown_tests=tuple(UnknownTest(**one) for one in value["unknown_tests"]),
@@ -130,3 +142,10 @@ class Selection:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SelectionError(f"this is no recorded selection: {error!r}; plan the run anew") from error
+
+
+def _by_reason(left_out: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for nid, reason in left_out:
+        found.setdefault(reason, []).append(nid)
+    return {reason: tuple(nids) for reason, nids in found.items()}

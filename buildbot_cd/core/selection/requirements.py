@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.selection.globs import matches, normal
@@ -40,11 +41,16 @@ class _Names:
 
     def __init__(self, tests: Sequence[Test]) -> None:
         self._paths = {test.nid: test.path for test in tests}
-        self._whole: dict[str, list[str]] = {}
-        for test in tests:
-            for name in _prefixes(test.nid):
-                self._whole.setdefault(name, []).append(test.nid)
         self._known: dict[str, tuple[tuple[str, ...], bool]] = {}
+
+    @cached_property
+    def _inside(self) -> dict[str, list[str]]:
+        """The tests in each class and function: only made if a name is no test's own."""
+        found: dict[str, list[str]] = {}
+        for nid in self._paths:
+            for name in _prefixes(nid):
+                found.setdefault(name, []).append(nid)
+        return found
 
     def of(self, test: Test) -> tuple[str, ...]:
         """The nids that this test requires."""
@@ -62,8 +68,11 @@ class _Names:
 
     def _resolve(self, name: str) -> tuple[tuple[str, ...], bool]:
         for key in (name, f"pytest:{name}"):
+            if key in self._paths:
+                return (key,), False
+        for key in (name, f"pytest:{name}"):
             if "::" in key or key in self._paths:
-                nids = [key] if key in self._paths else self._whole.get(key, [])
+                nids = [key] if key in self._paths else self._inside.get(key, [])
                 if nids:
                     return tuple(nids), False
                 file = key.split("::", 1)[0]  # a file that could not be collected stands for the tests in it

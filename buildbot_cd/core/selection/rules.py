@@ -3,35 +3,60 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.selection.globs import GlobIndex
+from buildbot_cd.core.selection.values import Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from buildbot_cd.core.selection.values import Test, TestRule
+    from buildbot_cd.core.selection.values import TestRule
 
 
 def with_rules(tests: Iterable[Test], rules: Sequence[TestRule]) -> tuple[Test, ...]:
-    """The tests with tags, requirements and ``always`` of every rule that matches their file; nothing is taken away."""
+    """The tests with what every rule says that matches their file; nothing that they say themselves is taken away.
+
+    Tags, requirements and data files add up, ``always`` holds if anybody says so; of groups the test's own counts, else
+    the first rule's. One group for a file means that its tests run together.
+    """
     index = GlobIndex((rule.glob, rule) for rule in rules)
-    by_path: dict[str, list[TestRule]] = {}
+    by_path: dict[str, _Ruled | None] = {}
     changed = []
     for test in tests:
-        found = by_path.get(test.path)
-        if found is None:
-            found = by_path[test.path] = [rule for _, rule in index.find(test.path)]
-        changed.append(_with(test, found) if found else test)
+        if test.path not in by_path:
+            found = [rule for _, rule in index.find(test.path)]
+            by_path[test.path] = _Ruled(found) if found else None
+        ruled = by_path[test.path]
+        changed.append(test if ruled is None else ruled.test(test))
     return tuple(changed)
 
 
-def _with(test: Test, rules: list[TestRule]) -> Test:
-    requires = (*test.requires, *(name for rule in rules for name in rule.requires))
-    return replace(
-        test,
-        tags=test.tags.union(*(rule.tags for rule in rules)),
-        requires=tuple(dict.fromkeys(requires)),
-        always=test.always or any(rule.always for rule in rules),
-    )
+class _Ruled:
+    """What the rules say of one file's tests."""
+
+    def __init__(self, rules: list[TestRule]) -> None:
+        self._tags = frozenset(tag for rule in rules for tag in rule.tags)
+        self._requires = tuple(dict.fromkeys(name for rule in rules for name in rule.requires))
+        self._always = any(rule.always for rule in rules)
+        self._group = next((rule.group for rule in rules if rule.group is not None), None)
+        self._data = tuple(dict.fromkeys(glob for rule in rules for glob in rule.data))
+        self._known: dict[frozenset[str], frozenset[str]] = {}
+
+    def test(self, test: Test) -> Test:
+        """The test with all that."""
+        nid, path, tags, requires, group, always, data = test
+        union = self._known.get(tags)
+        if union is None:
+            union = self._known[tags] = tags | self._tags
+        if self._requires:
+            requires = tuple(dict.fromkeys((*requires, *self._requires)))
+        return Test(
+            nid,
+            path,
+            union,
+            requires,
+            self._group if group is None else group,
+            always or self._always,
+            (*data, *self._data) if self._data else data,
+        )

@@ -12,7 +12,6 @@ from buildbot_cd.core.selection.globs import GlobIndex
 from buildbot_cd.core.selection.nearest import nearest
 from buildbot_cd.core.selection.outcome import (
     Choice,
-    LeftOut,
     MissingTag,
     Selection,
     UnknownTag,
@@ -21,6 +20,7 @@ from buildbot_cd.core.selection.outcome import (
 )
 from buildbot_cd.core.selection.requirements import closure, requirements
 from buildbot_cd.core.selection.trailers import declared
+from buildbot_cd.core.selection.values import Mode
 from buildbot_cd.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -35,13 +35,17 @@ _SUGGESTED = 10
 
 
 def select(
-    tests: Sequence[Test], path_rules: Sequence[PathRule], change: Change, known_tags: Collection[str] = ()
+    tests: Sequence[Test],
+    path_rules: Sequence[PathRule],
+    change: Change,
+    known_tags: Collection[str] = (),
+    mode: Mode = Mode.ADD,
 ) -> Selection:
     """Which of the tests this change needs, each with its reasons.
 
     ``tests`` are all that there are, with the repository's rules applied (`with_rules`); ``known_tags`` are tags that
-    exist though no test may carry them. Raises SelectionError if a nid comes twice, or for requirements that name no
-    test or go in a circle.
+    exist though no test may carry them; ``mode`` says what becomes of tags that rules miss. Raises SelectionError if a
+    nid comes twice, or for requirements that name no test or go in a circle.
     """
     index = _Index(tests, known_tags)
     said = declared(change.messages)
@@ -52,7 +56,8 @@ def select(
         UnknownTag(tag, near) for tag, near in _suggested([tag for tag in tags if tag not in index.tags], index.tags)
     )
     lost = tuple(UnknownTest(name, near) for name, near in _suggested(absent, index.short_nids() if absent else ()))
-    reasons = _reasons(tests, index, tags, touched, named)
+    wanted = touched.wanted if not tags or mode in (Mode.ADD, Mode.BLOCK) else {}
+    reasons = _reasons(tests, index, {**wanted, **{tag: f"tag {tag} is declared" for tag in tags}}, touched, named)
     for nid, by in closure(reasons, requirements(tests)).items():
         reasons[nid].append(f"required by {by}")
     missing = tuple(
@@ -61,8 +66,10 @@ def select(
         if tag not in tags
     )
     everything = _everything(said, tags, (*unknown, *lost), touched, index)
-    chosen, left_out = _split(tests, reasons, everything)
-    return Selection(chosen, left_out, missing, unknown, lost, everything)
+    if mode is Mode.OBSERVE:
+        missing = tuple(one._replace(quiet=True) for one in missing)
+    chosen, skipped = _split(tests, reasons, everything)
+    return Selection(chosen, skipped, missing, unknown, lost, everything)
 
 
 class _Index:
@@ -72,10 +79,14 @@ class _Index:
         self.nids = {test.nid for test in tests}
         self.by_tag: dict[str, list[str]] = defaultdict(list)
         self.by_path: dict[str, list[str]] = defaultdict(list)
+        readers: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for test in tests:
             self.by_path[test.path].append(test.nid)
             for tag in test.tags:
                 self.by_tag[tag].append(test.nid)
+            if test.data:
+                readers[test.data].append(test.nid)
+        self.data = GlobIndex((glob, nids) for globs, nids in readers.items() for glob in globs)
         self.tags = {*self.by_tag, *known_tags}
         if len(self.nids) != len(tests):
             raise SelectionError(f"the test {_twice(tests)} was collected twice; give its parameters ids of their own")
@@ -102,6 +113,8 @@ class _Touched:
     wanted: dict[str, str] = field(default_factory=dict)
     test_files: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
+    readers: dict[str, list[str]] = field(default_factory=dict)
+    """By reason the tests that read a changed file."""
     run_all: str | None = None
     any: bool = False
 
@@ -117,9 +130,12 @@ def _touch(change: Change, rules: Sequence[PathRule], index: _Index) -> _Touched
                 touched.run_all = f"{shown(path)} matches rule {glob}, which wants every test"
             for tag in rule.tags:
                 touched.wanted.setdefault(tag, f"{shown(path)} matches rule {glob}; it wants tag {tag}")
+        read = index.data.find(path)
+        for glob, nids in read:
+            touched.readers.setdefault(f"reads {shown(path)} (data {glob})", []).extend(nids)
         if path in index.by_path:
             touched.test_files.append(path)
-        elif not found:
+        elif not found and not read:
             touched.stray.append(path)
     return touched
 
@@ -138,17 +154,19 @@ def _named(said: Declared, index: _Index) -> tuple[list[str], list[str]]:
 
 
 def _reasons(
-    tests: Sequence[Test], index: _Index, tags: tuple[str, ...], touched: _Touched, named: list[str]
+    tests: Sequence[Test], index: _Index, asked: dict[str, str], touched: _Touched, named: list[str]
 ) -> dict[str, list[str]]:
-    """By nid, why it runs, for those that something asks for."""
+    """By nid, why it runs, for those that something asks for; ``asked`` are tags, each with its reason."""
     reasons: dict[str, list[str]] = defaultdict(list)
-    asked = {tag: f"tag {tag} is declared" for tag in tags}
-    for tag, why in {**touched.wanted, **asked}.items():
+    for tag, why in asked.items():
         for nid in index.by_tag.get(tag, ()):
             reasons[nid].append(why)
     for path in touched.test_files:
         for nid in index.by_path[path]:
             reasons[nid].append(f"{shown(path)} changed")
+    for why, nids in touched.readers.items():
+        for nid in nids:
+            reasons[nid].append(why)
     for nid in named:
         reasons[nid].append("named by the change")
     for test in tests:
@@ -186,10 +204,9 @@ def _everything(
 
 def _split(
     tests: Sequence[Test], reasons: dict[str, list[str]], everything: str | None
-) -> tuple[tuple[Choice, ...], tuple[LeftOut, ...]]:
+) -> tuple[tuple[Choice, ...], dict[str, tuple[str, ...]]]:
     chosen = []
-    left_out = []
-    texts: dict[frozenset[str], str] = {}
+    left_out: dict[frozenset[str], list[str]] = defaultdict(list)
     for test in tests:
         why = reasons.get(test.nid)
         if why:
@@ -197,11 +214,8 @@ def _split(
         elif everything is not None:
             chosen.append(Choice(test.nid, _ALL))
         else:
-            text = texts.get(test.tags)
-            if text is None:
-                text = texts[test.tags] = _unwanted(test.tags)
-            left_out.append(LeftOut(test.nid, text))
-    return tuple(chosen), tuple(left_out)
+            left_out[test.tags].append(test.nid)
+    return tuple(chosen), {_unwanted(tags): tuple(nids) for tags, nids in left_out.items()}
 
 
 def _unwanted(tags: frozenset[str]) -> str:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 
 from buildbot_cd.config import ConfigErrors, parse_repository
-from buildbot_cd.core.selection import Change, Test
+from buildbot_cd.core.selection import Change, test_of
 from buildbot_cd.errors import SelectionError
 from buildbot_cd.plugins.steps.pytest_program import PytestStep
 from buildbot_cd.store.rows import RunState
 
 if TYPE_CHECKING:
     from buildbot_cd.config import RepositoryConfig
-    from buildbot_cd.core.selection import Selection
+    from buildbot_cd.core.selection import Selection, Test
 
 MAP = ".buildbot-cd.yaml"
 """The repository's own file, at its top."""
@@ -49,7 +49,7 @@ class SelectTests(PytestStep):
             selection = await self.engine.tests.plan(run.id, tests, repository, change, seconds=1.0)
         except (ConfigErrors, SelectionError) as error:
             return await self._wrong(run.id, str(error))
-        return await self._tell(selection)
+        return await self._tell(selection, repository)
 
     async def _run_id(self) -> int:
         known = self.getProperty("cd_run")
@@ -76,7 +76,7 @@ class SelectTests(PytestStep):
 
         def found(event: dict[str, Any]) -> None:
             if event.get("event") == "test":
-                tests.append(_test(event))
+                tests.append(test_of(event))
             elif event.get("event") == "error":
                 broken.append((str(event.get("path") or "collection"), str(event.get("text") or "")))
 
@@ -114,22 +114,16 @@ class SelectTests(PytestStep):
         await self.engine.tests.plan_these(run, [f"map:{MAP}"], text.splitlines()[0])
         return FAILURE
 
-    async def _tell(self, selection: Selection) -> int:
+    async def _tell(self, selection: Selection, repository: RepositoryConfig) -> int:
         await self.addCompleteLog("selection", selection.text())
         self.setProperty("cd_selection", selection.summary(), "Continuous deployment")
         self.descriptionDone = [selection.summary()]
-        odd = selection.missing_tags or selection.unknown_tags or selection.unknown_tests
+        missing = [one for one in selection.missing_tags if not one.quiet]
+        if missing and repository.missing_tags == "block" and self.getProperty("cd_range") is None:
+            self.descriptionDone = [f"declare the missing tags: {', '.join(one.tag for one in missing)}"]
+            return FAILURE
+        odd = missing or selection.unknown_tags or selection.unknown_tests
         return WARNINGS if odd else SUCCESS
-
-
-def _test(event: dict[str, Any]) -> Test:
-    return Test(
-        nid=str(event["nid"]),
-        path=str(event["path"]),
-        tags=frozenset(str(tag) for tag in event.get("tags") or ()),
-        requires=tuple(str(one) for one in event.get("requires") or ()),
-        group=event.get("group"),
-    )
 
 
 def _tags(given: Any) -> tuple[str, ...]:

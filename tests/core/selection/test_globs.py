@@ -40,7 +40,7 @@ def plain(glob: str, path: str) -> bool:
             return part(pattern[1:], name) or (bool(name) and part(pattern, name[1:]))
         return bool(name) and pattern[0] in ("?", name[0]) and part(pattern[1:], name[1:])
 
-    return parts(glob.split("/"), path.split("/"))
+    return parts(re.sub(r"^(\./)+", "", glob).split("/"), path.split("/"))
 
 
 @given(GLOBS, PATHS)

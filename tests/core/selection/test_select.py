@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildbot_cd.core.selection import Change, PathRule, Selection, Test, TestRule, select, with_rules
+from buildbot_cd.core.selection import Change, Mode, PathRule, Selection, Test, TestRule, select, with_rules
 from buildbot_cd.errors import SelectionError
 
 CART = Test("pytest:t/cart.py::total", "t/cart.py", frozenset({"cart"}))
@@ -70,7 +70,7 @@ def test_a_wanted_tag_that_no_test_carries_runs_everything() -> None:
 def test_a_missing_tag_is_told() -> None:
     """A tag that only a rule wants is named with its rule and the number of its tests; a declared one is not."""
     selection = select(TESTS, RULES, Change(("src/cart/a.py",), ("s\n\nTags: tax",)))
-    ((tag, because, tests),) = selection.missing_tags
+    ((tag, because, tests, _quiet),) = selection.missing_tags
     assert (tag, tests) == ("cart", 1)
     assert because == "src/cart/a.py matches rule src/cart/**; it wants tag cart"
     assert select(TESTS, RULES, Change(("src/cart/a.py",), ("s\n\nTags: cart",))).missing_tags == ()
@@ -141,3 +141,44 @@ def test_the_record_of_something_else_is_refused() -> None:
     """A recorded selection that is none gives an error with the remedy."""
     with pytest.raises(SelectionError, match="plan the run anew"):
         Selection.from_json({"chosen": 3})
+
+
+DATA = Test("pytest:t/read.py::table", "t/read.py", frozenset({"tax"}), data=("rates/*.csv",))
+
+
+def test_a_changed_data_file_runs_its_readers() -> None:
+    """Files that tests read are declared as globs (testmon #178, #49, #12); a change of one is no stray change."""
+    selection = select((*TESTS, DATA), RULES, Change(("rates/uk.csv",)))
+    assert names(selection) == ["up", "table"]
+    assert selection.chosen[1].reasons == ("reads rates/uk.csv (data rates/*.csv)",)
+
+
+@pytest.mark.parametrize(
+    ("mode", "runs", "told"),
+    [
+        (Mode.OBSERVE, ["rate", "up"], "2 of 4 tests"),
+        (Mode.WARN, ["rate", "up"], "2 of 4 tests; missing tags: cart"),
+        (Mode.ADD, ["total", "rate", "up"], "3 of 4 tests; missing tags: cart"),
+        (Mode.BLOCK, ["total", "rate", "up"], "3 of 4 tests; missing tags: cart"),
+    ],
+)
+def test_the_mode_says_what_becomes_of_a_missing_tag(mode: Mode, runs: list[str], told: str) -> None:
+    """Kept, told, or run as well; a declared tag's tests run in every mode."""
+    selection = select(TESTS, RULES, Change(("src/cart/a.py",), ("s\n\nTags: tax",)), (), mode)
+    assert names(selection) == runs
+    assert selection.summary() == told
+    assert [one.tag for one in selection.missing_tags] == ["cart"]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_without_declared_tags_the_rules_select(mode: Mode) -> None:
+    """A change that declares nothing gets what the rules want, whatever the mode: there is nothing else to go by."""
+    assert names(select(TESTS, RULES, Change(("src/cart/a.py",)), (), mode)) == ["total", "up"]
+
+
+def test_a_file_can_be_a_group() -> None:
+    """A rule gives its tests a group and data files; a test's own group counts."""
+    own = Test("pytest:t/x.py::own", "t/x.py", group="mine")
+    rule = TestRule("t/**", group="db", data=("db/*.sql",))
+    first, second = with_rules([own, CART], [rule])
+    assert (first.group, second.group, second.data) == ("mine", "db", ("db/*.sql",))
