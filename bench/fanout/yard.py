@@ -60,6 +60,12 @@ class Yard:
         """The host's directory."""
         return self.folder / "hosts" / name
 
+    def clear(self) -> None:
+        """Empty the hosts' directories: the next tool shall not find what the one before left."""
+        for name in self.names:
+            shutil.rmtree(self.root(name))
+            (self.root(name) / "releases").mkdir(parents=True)
+
     def inside(self, argv: Sequence[str]) -> list[str]:
         """The command, run in the namespace."""
         return ["nsenter", f"--net=/proc/{self.server}/ns/net", "--", *argv]

@@ -197,6 +197,8 @@ class Fleet(Section):
     """How many hosts of the whole fleet may be unreachable, failed or unhealthy, together, in whatever stage."""
     timeouts: Timeouts = Timeouts()
     """How long one host may take for each thing."""
+    lease: Text | None = None
+    """A file on the deploy worker: whoever else changes these hosts names it too, and then one waits for the other."""
     repair: Pause = 0.0
     """How often all hosts are probed, and those on a wrong release put right; never, if left out."""
     ssh: Ssh = Ssh()

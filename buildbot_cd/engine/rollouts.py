@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import threads
 
 from buildbot_cd.config.inventory import parse_hosts
+from buildbot_cd.core.landing.values import Slot
 from buildbot_cd.core.rollout.hosts import Host
+from buildbot_cd.core.rollout.owed import owed
 from buildbot_cd.core.rollout.records import HostRecord, Observation, Phase, after_event, observe
 from buildbot_cd.core.rollout.stages import Stage, plan
 from buildbot_cd.errors import FleetError
@@ -37,6 +39,10 @@ class PlannedStage:
     hosts: tuple[str, ...]
     watch: float
     budget: int
+
+
+RECENT = 30
+"""How many of the last rollouts are looked at for what is still wanted."""
 
 
 class Rollouts:
@@ -90,6 +96,29 @@ class Rollouts:
             rollouts = tx.rollouts.for_landing(landing)
             rows = [(one, row) for one in rollouts for row in tx.rollouts.hosts(one.id)]
             return frozenset(row.host for one, row in rows if row.desired == one.release)
+
+        return await self.store.transact(read)
+
+    async def named(self, rollout: Rollout) -> frozenset[str]:
+        """The releases that this rollout or an open one of the gate may still need on some host."""
+
+        def read(tx: Tx) -> frozenset[str]:
+            wanted = [one for one in tx.rollouts.recent(rollout.gate, RECENT) if one.state not in ENDED]
+            rows = [row for one in [rollout, *wanted] for row in tx.rollouts.hosts(one.id)]
+            found = {name for row in rows for name in (row.desired, row.previous) if name}
+            return frozenset(found | {rollout.release} | {one.release for one in wanted})
+
+        return await self.store.transact(read)
+
+    async def owed(self, gate: str) -> tuple[Rollout, dict[str, str]] | None:
+        """The newest rollout, and what each of its hosts shall carry; None while one is on its way, or never was."""
+
+        def read(tx: Tx) -> tuple[Rollout, dict[str, str]] | None:
+            recent = tx.rollouts.recent(gate, RECENT)
+            if not recent or tx.snapshot(gate).slots.get(Slot.DEPLOY) is not None:
+                return None
+            history = [{row.host: row.desired for row in tx.rollouts.hosts(one.id)} for one in reversed(recent)]
+            return recent[0], owed(history, [str(one["name"]) for one in hosts_in(recent[0])])
 
         return await self.store.transact(read)
 

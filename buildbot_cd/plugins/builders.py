@@ -14,6 +14,7 @@ from buildbot_cd.plugins.steps.checkout import Checkout
 from buildbot_cd.plugins.steps.finish_rollout import FinishRollout
 from buildbot_cd.plugins.steps.git_effect import GitEffect
 from buildbot_cd.plugins.steps.immune_system import ImmuneSystem
+from buildbot_cd.plugins.steps.repair_fleet import RepairFleet
 from buildbot_cd.plugins.steps.roll_back import RollBack
 from buildbot_cd.plugins.steps.run_tests import RunTests
 from buildbot_cd.plugins.steps.select_tests import SelectTests
@@ -61,12 +62,13 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
         steps.append(ShellCommand(command=list(release.build), name="build release", haltOnFailure=True))
     steps.append(StageRelease(path=release.path, immune=config.immune, **common))
     for stage in config.rollout:
-        steps.append(SwitchHosts(stage=stage.stage, **common))
+        steps.append(SwitchHosts(stage=stage.stage, before=stage.before, after=stage.after, **common))
         if config.immune is not None and stage.watch:
             steps.append(ImmuneSystem(stage=stage.stage, immune=config.immune, **common))
     steps.append(FinishRollout(**common))
     worker = [release.worker]
-    return [
+    repair = [_builder("cd-repair", worker, [RepairFleet(**common)], "puts hosts right", folder=DEPLOY_FOLDER)]
+    return (repair if fleet.repair else []) + [
         _builder("cd-deploy", worker, steps, "takes a release to the fleet, stage by stage", folder=DEPLOY_FOLDER),
         _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back", folder=DEPLOY_FOLDER),
     ]

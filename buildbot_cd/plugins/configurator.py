@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot import config as buildbot_config
 from buildbot.configurators import ConfiguratorBase
 from buildbot.plugins.db import get_plugins
+from buildbot.schedulers.timed import Periodic
 from twisted.python import log
 
 from buildbot_cd.config.files import read_text
@@ -67,6 +68,9 @@ class ContinuousDeployment(ConfiguratorBase):
         driven = [builder.name for builder in ours] + list(plan_of(config).builders)
         gate = Gate(name="cd-gate", repository=trunk.repository, branch=trunk.branch, builderNames=driven)
         self.schedulers.append(gate)
+        if config.fleet is not None and config.fleet.repair:
+            timer = max(1, int(config.fleet.repair))
+            self.schedulers.append(Periodic(name="cd-repair", builderNames=["cd-repair"], periodicBuildTimer=timer))
         services.append(Engine(config=config, folder=self.file.parent))
         services.append(DataApi())
         self._show_pages()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot_cd.cli.asking.client import Client
 from buildbot_cd.config.master import load_master
 from buildbot_cd.core.wire import Joiner
+from buildbot_cd.engine.fleet_request import settings_of
 from buildbot_cd.engine.rollouts import read_hosts
 from buildbot_cd.errors import CdError
 
@@ -148,12 +149,9 @@ def _asked(config: MasterConfig, hosts: tuple[Host, ...]) -> dict[str, str]:
     fleet = config.fleet
     request: dict[str, Any] = {
         "verb": "status",
-        "transport": fleet.transport,
-        "root": fleet.root,
         "hosts": [asdict(host) for host in hosts],
+        **settings_of(fleet),
     }
-    if fleet.transport == "ssh":
-        request["ssh"] = {key: value for key, value in fleet.ssh.model_dump().items() if value is not None}
     done = subprocess.run(
         [sys.executable, "-m", "buildbot_cd.worker.fleet"],
         input=json.dumps(request),

@@ -27,7 +27,7 @@ class FinishRollout(FleetStep):
         await self.rollouts.move(rollout, state=RolloutState.DONE, ended_at=self.engine.now())
         reason = f"{rollout.release} is live on {len(serving)} of {len(rows)} hosts"
         await self.engine.report(intent.key, {"verdict": "live", "reason": reason})
-        named = sorted({rollout.release, *(row.previous for row in rows.values() if row.previous)})
+        named = sorted(await self.rollouts.named(rollout))
         try:
             await self.fan_out("gc", rollout, protect=named)
         finally:

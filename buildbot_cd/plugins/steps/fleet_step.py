@@ -25,6 +25,9 @@ SLOW = 3600.0
 """Seconds without any output after which the fan-out program counts as hung; each host has its own, shorter limits."""
 
 
+ARCHIVE = "../cd-releases"
+"""Where the deploy worker keeps the last releases, for hosts that come back when the build's folder has moved on."""
+
 PATIENCE = 900.0
 """Seconds beyond the watch for which connections are kept: a rollback may have to wait for a worker."""
 
@@ -90,7 +93,8 @@ class FleetStep(ProgramStep):
                 ended.append(True)
 
         request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **settings_of(self.fleet), **more}
-        await self.program(self._argv("--idle", f"{_idle(rollout):g}"), found, request=request, log=verb, timeout=SLOW)
+        argv = self._argv("--idle", f"{_idle(rollout):g}", *self._lease(verb))
+        await self.program(argv, found, request=request, log=verb, timeout=SLOW)
         if not ended:
             for name in wanted - set(changed):
                 died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
@@ -103,13 +107,29 @@ class FleetStep(ProgramStep):
 
         An interrupted step needs no further command: a daemon stops what nobody waits for any more.
         """
-        through = ["--daemon", "..", *options] if self.fleet.transport == "ssh" else []
-        return [self.python, "-m", "buildbot_cd.worker.fleet", *through]
+        through = ["--daemon", ".."] if self.fleet.transport == "ssh" else []
+        return [self.python, "-m", "buildbot_cd.worker.fleet", *through, *options]
+
+    def _lease(self, verb: str) -> list[str]:
+        """The lease belongs to the gate: its rollouts follow each other by their fences."""
+        if self.fleet.lease is None or verb in ("status", "health"):
+            return []
+        return ["--lease", self.fleet.lease, "--owner", f"gate {self.engine.gate} of {self.buildmaster.name}"]
 
     async def let_go(self) -> None:
-        """The rollout is over: the daemon closes its connections and ends, now and not when it has idled for long."""
-        if self.fleet.transport == "ssh" and not self.stopped:
-            await self.program(self._argv("--stop"), lambda _event: None, log="stop", timeout=60.0)
+        """The rollout is over: connections and lease are given back, now and not when they have idled for long."""
+        if not self.stopped and (self.fleet.transport == "ssh" or self.fleet.lease is not None):
+            argv = self._argv("--stop", *self._lease("stop"))
+            await self.program(argv, lambda _event: None, log="stop", timeout=60.0)
+
+    def over_fleet_budget(self, rows: Mapping[str, HostRow]) -> str:
+        """What to say when more hosts are bad, in whatever stage, than the fleet's budget allows; else nothing."""
+        if self.fleet.budget is None:
+            return ""
+        lost, most = bad(rows, rows), self.fleet.budget.at_most(len(rows))
+        return f"{len(lost)} of {len(rows)} hosts are bad, more than the {most} of fleet.budget ({told(lost)})" * (
+            len(lost) > most
+        )
 
     def _progress(self, verb: str, event: Mapping[str, Any]) -> None:
         eta = f", {event['eta']:.0f} s left" if event.get("eta") is not None else ""

@@ -10,7 +10,7 @@ from twisted.internet import defer
 
 from buildbot_cd.engine.rollouts import hosts_in, stages_in
 from buildbot_cd.engine.watch import Watch
-from buildbot_cd.plugins.steps.fleet_step import FleetStep, bad, told
+from buildbot_cd.plugins.steps.fleet_step import ARCHIVE, FleetStep, bad, told
 from buildbot_cd.sources.snapshot import HostAddress
 from buildbot_cd.store.rows import RolloutState
 
@@ -42,11 +42,15 @@ class StageRelease(FleetStep):
             if len(lost) > stage.budget:
                 reason = f"stage {stage.name}: {len(lost)} hosts could not be given the release ({told(lost)})"
                 return await self.end_rollout(intent, "infra", reason)
+        everywhere = self.over_fleet_budget(rows)
+        if everywhere:
+            return await self.end_rollout(intent, "infra", everywhere)
         self.descriptionDone = [f"{rollout.release} is on {len(rows) - len(bad(rows, rows))} of {len(rows)} hosts"]
         return SUCCESS
 
     async def _stage(self, rollout: Rollout) -> dict[str, HostRow]:
-        return await self.fan_out("stage", rollout, release=rollout.release, payload=self.path)
+        more = {"release": rollout.release, "payload": self.path, "archive": ARCHIVE}
+        return await self.fan_out("stage", rollout, **more)
 
     async def _baseline(self, rollout: Rollout) -> dict[str, Any]:
         if self.immune is None or rollout.baseline:

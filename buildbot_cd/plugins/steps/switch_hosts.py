@@ -13,6 +13,8 @@ from buildbot_cd.plugins.steps.fleet_step import FleetStep, bad, told
 from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from buildbot_cd.core.landing.values import Intent
     from buildbot_cd.engine.rollouts import PlannedStage
     from buildbot_cd.store.rows import HostRow, Rollout
@@ -22,15 +24,19 @@ class SwitchHosts(FleetStep):
     """Switches the hosts of ``stage``: one atomic rename each, then restart and health check.
 
     The intention is written before any host is touched; a host that has the release already is only checked again.
+    ``before`` and ``after`` are commands on the deploy worker; they may run again after an interruption.
     """
 
     name = "switch hosts"
 
-    def __init__(self, stage: str, **kwargs: Any) -> None:
+    def __init__(
+        self, stage: str, before: Sequence[str] | None = None, after: Sequence[str] | None = None, **kwargs: Any
+    ) -> None:
         """``stage`` is a name from cd.yaml's ``rollout``."""
         kwargs.setdefault("name", f"switch {stage}")
         super().__init__(**kwargs)
         self.stage = stage
+        self.hooks = {"before": list(before or ()), "after": list(after or ())}
 
     async def act(self, intent: Intent, rollout: Rollout) -> int:
         """Switch; more bad hosts than the stage's budget end the rollout."""
@@ -38,11 +44,34 @@ class SwitchHosts(FleetStep):
         if stage is None:
             self.descriptionDone = ["no hosts are left for this stage"]
             return SKIPPED
+        problem = await self._hook("before", rollout, stage)
+        if problem:
+            return await self.end_rollout(intent, "infra", problem)
         rows = await self._intend(rollout, stage)
         ready = [name for name in stage.hosts if rows[name].phase != Phase.UNREACHABLE]
         expect = {name: rows[name].previous for name in ready if rows[name].observed != rollout.release}
-        rows = await self.fan_out("switch", rollout, ready, release=rollout.release, expect=expect)
-        return await self._judge(intent, rollout, stage, rows)
+        left = self._left(stage, rows, ready)
+        rows = await self.fan_out("switch", rollout, ready, release=rollout.release, expect=expect, budget=left)
+        result = await self._judge(intent, rollout, stage, rows)
+        problem = await self._hook("after", rollout, stage) if result == SUCCESS else ""
+        return await self.end_rollout(intent, "infra", problem) if problem else result
+
+    def _left(self, stage: PlannedStage, rows: Mapping[str, HostRow], ready: Sequence[str]) -> int:
+        """How many of the ready hosts may fail before no further one is begun."""
+        waiting = set(ready)
+        left = stage.budget - len(bad(rows, set(stage.hosts) - waiting))
+        if self.fleet.budget is not None:
+            left = min(left, self.fleet.budget.at_most(len(rows)) - len(bad(rows, set(rows) - waiting)))
+        return max(0, left)
+
+    async def _hook(self, which: str, rollout: Rollout, stage: PlannedStage) -> str:
+        """Run the command of cd.yaml, if there is one; what went wrong, or nothing."""
+        argv = self.hooks[which]
+        if not argv:
+            return ""
+        told = {"CD_STAGE": stage.name, "CD_RELEASE": rollout.release, "CD_HOSTS": " ".join(stage.hosts)}
+        code = await self.program(argv, lambda _event: None, log=which, env=told)
+        return "" if code == 0 else f"stage {stage.name}: the command {which} it, {argv[0]}, ended with {code}"
 
     async def _intend(self, rollout: Rollout, stage: PlannedStage) -> dict[str, HostRow]:
         rows = await self.rollouts.hosts(rollout)
@@ -54,6 +83,9 @@ class SwitchHosts(FleetStep):
     async def _judge(self, intent: Intent, rollout: Rollout, stage: PlannedStage, rows: dict[str, HostRow]) -> int:
         lost = bad(rows, stage.hosts)
         good = len(stage.hosts) - len(lost)
+        everywhere = self.over_fleet_budget(rows)
+        if everywhere:
+            return await self.end_rollout(intent, "infra", everywhere)
         if len(lost) <= stage.budget:
             self.descriptionDone = [f"{good} of {len(stage.hosts)} hosts serve {rollout.release}"]
             return SUCCESS

@@ -161,11 +161,12 @@ def _log(place: str) -> Iterator[IO[bytes]]:
 
 
 def _absolute(text: str) -> str:
-    """The request with its payload as a path that means the same in the daemon's folder; nonsense stays as it is."""
+    """The request with paths that mean the same in the daemon's folder; nonsense stays as it is."""
     try:
         request = json.loads(text)
     except ValueError:
         return text
-    if isinstance(request, dict) and isinstance(request.get("payload"), str):
-        request["payload"] = os.path.abspath(request["payload"])
+    for key in ("payload", "archive"):
+        if isinstance(request, dict) and isinstance(request.get(key), str):
+            request[key] = os.path.abspath(request[key])
     return json.dumps(request)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from buildbot_cd.worker.fleet.archive import keep_release
 from buildbot_cd.worker.fleet.command import CommandTransport
 from buildbot_cd.worker.fleet.events import Events
 from buildbot_cd.worker.fleet.local import LocalTransport
@@ -41,8 +42,11 @@ async def fan_out(request: Request, out: Out, opened: Callable[[Request], Transp
     :raises FleetError: nothing was begun, because the payload or the transport cannot be used.
     """
     payload = None
-    if request.verb == "stage" and request.payload:
+    if request.verb == "stage" and request.payload and not request.dry:
         payload = await asyncio.to_thread(Payload, request.payload)  # reads all of it; other work goes on
+        if request.archive and request.release:
+            keeping = (payload.folder, request.archive, request.release, request.keep)
+            await asyncio.to_thread(keep_release, *keeping)
     transport = opened(request)
     events = Events(out, len(request.targets))
     ticker = asyncio.create_task(_tick(events))

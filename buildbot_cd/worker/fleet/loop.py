@@ -6,16 +6,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from importlib import resources
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import asyncssh
 
+from buildbot_cd.worker.fleet.loop_text import modules
+
 if TYPE_CHECKING:
     from buildbot_cd.worker.fleet.transport import Answer
 
-_PACKAGE = "buildbot_cd.worker.fleet"
-_MODULES = ("host_tree", "host_state", "host_releases", "host_health", "host_service", "host")
 # -I and -S leave out what a login would bring in, and save a third of the start.
 # A constant: nothing of a request is ever part of a remote command line. Double quotes outside, none inside.
 _START = (
@@ -37,11 +36,7 @@ class LoopEnded(Exception):
 
 def program() -> bytes:
     """What is sent first: its length in a line, then JSON pairs of module name and source."""
-    parts = _PACKAGE.split(".")
-    parents = [[".".join(parts[: n + 1]), ""] for n in range(len(parts))]
-    folder = resources.files(_PACKAGE)
-    modules = [[f"{_PACKAGE}.{name}", folder.joinpath(f"{name}.py").read_text()] for name in _MODULES]
-    text = json.dumps(parents + modules).encode()
+    text = json.dumps(modules()).encode()
     return b"%d\n" % len(text) + text
 
 

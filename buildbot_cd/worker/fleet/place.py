@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from importlib import resources
+import os
 
 SOCKET = "cd-fleet.sock"
 LOCK = "cd-fleet.lock"
@@ -17,7 +17,8 @@ LOG = "cd-fleet.log"
 def code_digest() -> str:
     """The code of this package as it was when it was first asked for; a daemon of other code is replaced."""
     total = hashlib.sha256()
-    for file in sorted(resources.files("buildbot_cd.worker.fleet").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            total.update(file.read_bytes())
+    folder = os.path.dirname(os.path.abspath(__file__))
+    for name in sorted(name for name in os.listdir(folder) if name.endswith(".py")):
+        with open(os.path.join(folder, name), "rb") as file:
+            total.update(file.read())
     return total.hexdigest()

@@ -24,7 +24,20 @@ TRANSPORTS = ("local", "ssh", "command")
 COMMANDS = ("status", "stage", "switch", "rollback")
 _KEYS = {
     *("verb", "transport", "ssh", "root", "hosts", "release", "payload", "expect", "to", "fence", "restart", "health"),
-    *("parallel", "keep", "protect", "budget", "timeouts", "drain", "undrain", "copy", "pull", "commands"),
+    *(
+        "parallel",
+        "keep",
+        "protect",
+        "budget",
+        "timeouts",
+        "drain",
+        "undrain",
+        "copy",
+        "pull",
+        "commands",
+        "archive",
+        "dry",
+    ),
 }
 _NEEDS = {"stage": ("release", "payload", "fence"), "switch": ("release", "fence"), "rollback": ("to", "fence")}
 _NEEDS |= {"drain": ("drain",), "undrain": ("undrain",)}
@@ -62,6 +75,7 @@ class Request:
     ssh: Mapping[str, Any]
     release: str | None
     payload: str | None
+    archive: str | None
     expect: Mapping[str, str | None]
     to: Mapping[str, str]
     fence: int
@@ -77,6 +91,7 @@ class Request:
     keep: int
     protect: tuple[str, ...]
     budget: int | None
+    dry: bool
     timeouts: Mapping[str, float]
 
     def release_for(self, target: Target) -> str | None:
@@ -115,6 +130,7 @@ def parse_request(text: str) -> Request:
         ssh=_section(raw, "ssh", _SSH_KEYS),
         release=_release(raw.get("release"), "release"),
         payload=_typed(raw, "payload", str, None),
+        archive=_typed(raw, "archive", str, None),
         expect=_releases(raw, "expect", names),
         to=_rollback_targets(raw, names) if verb == "rollback" else {},
         fence=_count(raw, "fence", 0),
@@ -130,6 +146,7 @@ def parse_request(text: str) -> Request:
         keep=max(1, _count(raw, "keep", 5)),
         protect=_strings(raw, "protect"),
         budget=_count(raw, "budget", 0) if raw.get("budget") is not None else None,
+        dry=bool(raw.get("dry")),
         timeouts={**_TIMEOUTS, **_section(raw, "timeouts", dict.fromkeys(_TIMEOUTS, (int, float)))},
     )
 

@@ -31,6 +31,8 @@ class HostRun:
         """Do it; what goes wrong becomes an event, never an exception."""
         begun = time.monotonic()
         verb = {"stage": self._stage, "switch": self._move, "rollback": self._move}.get(self.request.verb, self._single)
+        if self.request.dry:
+            verb = self._plan
         try:
             phase, answer = await verb(target, begun)
         except HostError as error:
@@ -58,6 +60,20 @@ class HostRun:
             return f"{request.verb}ed", await self._call(target, request.verb, argv=argv)
         arguments = {"keep": request.keep, "protect": list(request.protect), "fence": request.fence}
         return "collected", await self._call(target, "gc", **arguments)
+
+    async def _plan(self, target: Target, begun: float) -> tuple[str, Answer]:
+        """Ask, change nothing, and say what the verb would do."""
+        del begun
+        seen = await self._call(target, "status")
+        verb, release = self.request.verb, self.request.release_for(target)
+        current, there = seen.get("release"), seen.get("releases", [])
+        if verb == "stage":
+            would = "nothing: it is there" if release in there else f"stage {release}"
+        elif verb in ("switch", "rollback"):
+            would = f"{verb} from {current} to {release}" if current != release else f"nothing: {release} is current"
+        else:
+            would = verb
+        return "planned", {**seen, "would": would}
 
     async def _stage(self, target: Target, begun: float) -> tuple[str, Answer]:
         del begun
@@ -109,4 +125,4 @@ class HostRun:
         return await self.transport.call(target, verb, self.request.timeouts["verb"], **arguments)
 
 
-_TOLD = ("release", "previous", "fence", "drained", "releases", "removed", "error")
+_TOLD = ("release", "previous", "fence", "drained", "releases", "removed", "would", "error")
