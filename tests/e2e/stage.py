@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +42,9 @@ class Stage:
     def _connect(self, socket: WebSocketRoute) -> None:
         self.sockets += 1
         self.socket = socket
+        if self.silent:
+            socket.close()
+            return
 
         def receive(text: str | bytes) -> None:
             frame = json.loads(text)
@@ -75,7 +79,7 @@ class Stage:
         scene = self.scene
         match parts:
             case ["gates"]:
-                return "gates", scene.gates
+                return "gates", [{**one, "now": time.time()} for one in scene.gates]
             case ["gates", name]:
                 return "gates", [one for one in scene.gates if one["name"] == name] or None
             case ["history"]:
