@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Is it safe to push? Who is where, who waits, why, and how long.
-import React, { useMemo } from 'react';
+import React, { useEffect, useMemo, useState } from 'react';
 import { Link } from 'react-router-dom';
 import { setClock } from '../api/client';
 import type { Gate, Landing, Rollout, Run, RunCounts } from '../api/types';
@@ -144,9 +144,13 @@ function HostProgress({ rollout }: { rollout: Rollout }) {
 }
 
 function TestProgress({ landing, gate }: { landing: Landing; gate: Gate }) {
-  const runs = useResource<Run>(`cd/landings/${landing.id}/runs`, 'runs', [`cd/landings/${landing.id}/*`]);
+  // Until the run is under way, news of any run may be the plan of this one; then its own counts are enough.
+  const [planned, setPlanned] = useState(false);
+  const events = [`cd/landings/${landing.id}/*`, ...(planned ? [] : ['cd/runs/*/updated'])];
+  const runs = useResource<Run>(`cd/landings/${landing.id}/runs`, 'runs', events);
   const now = useNow(1000);
   const run = useMemo(() => decidingRun(runs.data ?? []), [runs.data]);
+  useEffect(() => setPlanned(run !== null && run.state !== 'planning'), [run]);
   const news = useLatest<{ counts: RunCounts }>(run === null ? null : `cd/runs/${run.id}/updated`);
   const counts = news?.counts ?? run?.counts;
   const budget = budgetOf(gate, run, now);
