@@ -84,8 +84,10 @@ class Stage:
                 return "gates", [one for one in scene.gates if one["name"] == name] or None
             case ["history"]:
                 return "history", [history(int(query.get("days", ["7"])[0]))]
-            case ["landings" | "rollouts" as key]:
-                return key, _page(getattr(scene, key), query)
+            case ["landings"]:
+                return "landings", _page(scene.landings, query)
+            case ["rollouts"]:
+                return "rollouts", [{**one, "marks": None, "verdict": None} for one in _page(scene.rollouts, query)]
             case ["landings" | "rollouts" as key, number]:
                 return key, [one for one in getattr(scene, key) if one["id"] == int(number)] or None
             case ["landings", number, "runs" | "rollouts" as key]:

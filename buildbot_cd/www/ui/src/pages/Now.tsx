@@ -45,7 +45,9 @@ function GateNow({ gate, reload }: { gate: Gate; reload: () => void }) {
   const events = ['cd/landings/*/*', `cd/gates/${gate.name}/moved`];
   const open = useResource<Landing>(`cd/landings?gate=${name}&open=1&order=id&limit=500`, 'landings', events);
   const ended = useResource<Landing>(`cd/landings?gate=${name}&open=0&limit=8`, 'landings', events);
-  const rollouts = useResource<Rollout>('cd/rollouts?limit=1', 'rollouts', ['cd/rollouts/*/*']);
+  const newest = useResource<Rollout>('cd/rollouts?limit=1', 'rollouts', ['cd/rollouts/*/*']);
+  const at = newest.data?.[0] === undefined ? null : `cd/rollouts/${newest.data[0].id}`;
+  const rollouts = useResource<Rollout>(at, 'rollouts', [`${at}/*`, `${at}/hosts`]);
   const changed = () => {
     reload();
     open.reload();
@@ -135,7 +137,7 @@ function Card({ landing, station, gate, rollout }: { landing: Landing; station: 
 }
 
 function HostProgress({ rollout }: { rollout: Rollout }) {
-  const done = (rollout.marks.new ?? 0) + (rollout.marks.back ?? 0);
+  const done = (rollout.marks?.new ?? 0) + (rollout.marks?.back ?? 0);
   return (
     <Link to={`/cd/rollouts/${rollout.id}`} className="bbcd-progress-link">
       <Bar share={rollout.size === 0 ? 0 : done / rollout.size} label={`${done} of ${rollout.size} hosts`} tone="busy" />
