@@ -75,6 +75,8 @@ def gate(**more: Any) -> dict[str, Any]:
         "by": "",
         "why": "",
         "until": None,
+        "min_priority": 0,
+        "beneath": None,
         "trunk": sha("trunk"),
         "tested": sha("tested"),
         "live": sha("live"),

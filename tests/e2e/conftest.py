@@ -7,19 +7,23 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from buildbot_cd.cli.demo.site import BUILDBOT, Site, free_ports, template
 from buildbot_cd.www.application import is_built
 
+sys.path.insert(0, str(Path(__file__).parent))  # scenes, answers and stage lie beside the tests
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+expect.set_options(timeout=20_000)  # a limit, not a pace: the machine may be busy
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -93,3 +97,40 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@dataclass
+class Looked:
+    """One page that is looked at, and everything that it complained about."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """From now on errors on the console and in scripts are collected."""
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+
+@pytest.fixture
+def look(chromium: Browser) -> Iterator[Callable[..., Looked]]:
+    """Opens a page in a context of its own: a size, a theme, and whatever Playwright's contexts take."""
+    contexts = []
+
+    def open_page(width: int = 1440, theme: str = "light", **settings: Any) -> Looked:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme, accept_downloads=True, **settings
+        )
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        looked = Looked(context.new_page())
+        looked.listen()
+        return looked
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -261,3 +261,37 @@ def quiet() -> Scene:
     scene.gates = [gate()]
     scene.rollouts = scene.rollouts[1:]
     return scene
+
+
+SCRIPT = '<img src=x onerror="window.cdPwned=1"><script>window.cdPwned=1</script>\' " `${7*7}` \u202e' + "a" * 200
+
+
+def hostile() -> Scene:
+    """Everything that comes from outside is named like an attack on the page."""
+    scene = taken_back()
+    for one in scene.landings:
+        one.update(subject=SCRIPT, engineer=f"{SCRIPT}@x", message=SCRIPT, reason=SCRIPT, failing=[SCRIPT])
+        if one["waiting"]:
+            one["waiting"]["why"] = SCRIPT
+    scene.gates[0].update(by=SCRIPT, why=SCRIPT, obstacle=SCRIPT)
+    for run_ in scene.runs:
+        run_.update(
+            error=SCRIPT, advice=SCRIPT, missing_tags=[{"tag": SCRIPT, "because": SCRIPT, "tests": 1}], workers=[SCRIPT]
+        )
+    for tests in scene.tests.values():
+        for test in tests:
+            test.update(
+                nid=SCRIPT + str(test["position"]), text=SCRIPT, outcome="failed", worker=SCRIPT, reasons=[SCRIPT]
+            )
+    for one in scene.rollouts:
+        one.update(release=SCRIPT, reason=SCRIPT)
+    packed = scene.fleets[12]
+    packed["hosts"][0][0] = packed["stages"][0] = packed["roles"][0] = SCRIPT
+    packed["errors"][SCRIPT] = SCRIPT
+    for one in scene.verdicts[12]:
+        one.update(reason=SCRIPT, culprits=[SCRIPT])
+    for look in scene.samples[12]:
+        look["metrics"][0]["name"] = SCRIPT
+    for line in scene.transitions[57]:
+        line.update(reason=SCRIPT, actor=SCRIPT)
+    return scene

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +42,9 @@ class Stage:
     def _connect(self, socket: WebSocketRoute) -> None:
         self.sockets += 1
         self.socket = socket
+        if self.silent:
+            socket.close()
+            return
 
         def receive(text: str | bytes) -> None:
             frame = json.loads(text)
@@ -75,13 +79,15 @@ class Stage:
         scene = self.scene
         match parts:
             case ["gates"]:
-                return "gates", scene.gates
+                return "gates", [{**one, "now": time.time()} for one in scene.gates]
             case ["gates", name]:
                 return "gates", [one for one in scene.gates if one["name"] == name] or None
             case ["history"]:
                 return "history", [history(int(query.get("days", ["7"])[0]))]
-            case ["landings" | "rollouts" as key]:
-                return key, _page(getattr(scene, key), query)
+            case ["landings"]:
+                return "landings", _page(scene.landings, query)
+            case ["rollouts"]:
+                return "rollouts", [{**one, "marks": None, "verdict": None} for one in _page(scene.rollouts, query)]
             case ["landings" | "rollouts" as key, number]:
                 return key, [one for one in getattr(scene, key) if one["id"] == int(number)] or None
             case ["landings", number, "runs" | "rollouts" as key]:

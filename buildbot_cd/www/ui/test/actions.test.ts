@@ -15,6 +15,10 @@ describe('actions', () => {
     expect(action).toMatchObject({ reason: 'required', expect: 'watching', facts: [['From', 'r7'], ['To', 'r6'], ['Hosts', '35 of 800 hosts have switched or were told to']] });
   });
   it('are not offered where the rules refuse them', () => expect(rolloutActions(rollout({ can: [] }), [])).toEqual([]));
+  it('say that a halted gate may stay frozen when it is resumed', () => {
+    const beneath = { mode: 'closed', by: 'ada', why: 'the database moves', until: null, min_priority: 0 } as const;
+    expect(gateActions(gate({ mode: 'halted', beneath }))[0]).toMatchObject({ confirm: 'End the halt', explain: expect.stringContaining('stays closed: the database moves') });
+  });
   it('put a name into an address safely', () => expect(gateActions(gate({ name: 'a/b c' }))[0]?.path).toBe('cd/gates/a%2Fb%20c'));
 });
 

@@ -39,6 +39,11 @@ describe('the metrics', () => {
     expect([view?.blindLow, view?.blindHigh]).toEqual([[1], [1.3]]);
   });
   it('tell evidence as a share of a proof', () => expect(metricsOf([sample(1)], 'canary')[0]?.evidence).toBe(0.25));
+  it('take evidence beyond all numbers for a proof', () => {
+    const look = sample(1);
+    look.metrics[0]!.log_e = null;
+    expect(metricsOf([look], 'canary')[0]).toMatchObject({ evidence: 1, tone: 'bad' });
+  });
   it('mark the culprit', () => expect(metricsOf([sample(1)], 'canary', ['errors'])[0]?.tone).toBe('bad'));
   it('are those of the stage alone', () => expect(metricsOf([sample(1)], 'fleet')).toEqual([]));
 });

@@ -5,7 +5,7 @@ import type { Fleet, Gate, Landing, Rollout, Run, RunTest, Sample, Transition } 
 export const NOW = 1_700_000_000;
 
 export const gate = (more: Partial<Gate> = {}): Gate => ({
-  name: 'trunk', mode: 'open', by: '', why: '', until: null, trunk: 'aa', tested: 'bb', live: 'cc',
+  name: 'trunk', mode: 'open', by: '', why: '', until: null, min_priority: 0, beneath: null, trunk: 'aa', tested: 'bb', live: 'cc',
   slots: { test: null, deploy: null }, queue: [], queued: 0, open: 0, reverting: [], obstacle: '', safe: true,
   stages: { test: null, deploy: null, revert: null }, budget: 720, version: 1, now: NOW, ...more,
 });

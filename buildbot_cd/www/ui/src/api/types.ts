@@ -25,6 +25,10 @@ export interface Gate {
   by: string;
   why: string;
   until: number | null;
+  /** Landings of at least this priority pass a freeze; 0: none do. */
+  min_priority: number;
+  /** The freeze that comes into force when a halt is resumed. */
+  beneath: { mode: Mode; by: string; why: string; until: number | null; min_priority: number } | null;
   trunk: string | null;
   tested: string | null;
   live: string | null;
@@ -174,7 +178,8 @@ export interface Rollout {
   ended_at: number | null;
   stages: RolloutStage[];
   size: number;
-  marks: Record<string, number>;
+  /** null in lists, as is `verdict`. */
+  marks: Record<string, number> | null;
   verdict: { stage: string; at: number; kind: string; reason: string } | null;
   can: string[];
   version: number;
@@ -225,7 +230,7 @@ export interface MetricLook {
   canary_n: number;
   control_n: number;
   ratio: number | null;
-  log_e: number;
+  log_e: number | null;
   visible: number | null;
 }
 
@@ -235,8 +240,9 @@ export interface Sample {
   number: number;
   gap: string;
   kind: string;
-  log_e: number;
-  needed: number;
+  /** null: beyond all numbers */
+  log_e: number | null;
+  needed: number | null;
   metrics: MetricLook[];
 }
 

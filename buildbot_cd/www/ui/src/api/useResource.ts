@@ -17,9 +17,15 @@ export interface Resource<T> {
 
 /** Events that come together are answered by one read; while the link is down, we read at intervals. */
 const SETTLE = 150;
+/** These come several times a second, and cause one read a second. */
+const BUSY = /\/(hosts|look|updated)$/;
+const SETTLE_BUSY = 1000;
+/** Of these a `*` does not speak: they have to be asked for by name. */
+const NAMED = /\/(hosts|look)$/;
 const WITHOUT_LINK = 10_000;
 
-export function useResource<T>(path: string | null, key: string, events: string[] = []): Resource<T> {
+/** `pause`: milliseconds from an event to the read at least, for answers that are large. */
+export function useResource<T>(path: string | null, key: string, events: string[] = [], pause = 0): Resource<T> {
   const [state, setState] = useState<{ path: string | null; answer: Omit<Resource<T>, 'reload'> }>({ path, answer: NOTHING });
   const busy = useRef<AbortController | null>(null);
   const again = useRef(false);
@@ -61,11 +67,15 @@ export function useResource<T>(path: string | null, key: string, events: string[
   useEffect(() => {
     if (path === null) return undefined;
     let timer: number | undefined;
-    const soon = () => {
-      timer ??= window.setTimeout(() => {
-        timer = undefined;
-        load();
-      }, SETTLE);
+    const soon = (key: string) => {
+      if (NAMED.test(key) && !wanted.split(' ').includes(key)) return;
+      timer ??= window.setTimeout(
+        () => {
+          timer = undefined;
+          load();
+        },
+        Math.max(pause, BUSY.test(key) ? SETTLE_BUSY : SETTLE),
+      );
     };
     const ends = wanted === '' ? [] : wanted.split(' ').map((event) => live.subscribe(event, soon));
     ends.push(live.watch(() => live.state === 'up' && load()));
@@ -78,7 +88,7 @@ export function useResource<T>(path: string | null, key: string, events: string[
       window.clearInterval(poll);
       window.clearTimeout(timer);
     };
-  }, [path, wanted, load]);
+  }, [path, wanted, pause, load]);
 
   const answer = state.path === path ? state.answer : NOTHING;
   return { ...answer, reload: load };

@@ -12,19 +12,22 @@ export interface Action {
   explain: string;
   reason: 'required' | 'optional' | 'none';
   until: boolean;
+  /** Whether one may say from which priority on landings pass. */
+  passing: boolean;
   danger: boolean;
   expect: string | number;
   facts: [string, string][];
 }
 
-const PLAIN = { reason: 'required', until: false, danger: false, facts: [] as [string, string][] } as const;
+const PLAIN = { reason: 'required', until: false, passing: false, danger: false, facts: [] as [string, string][] } as const;
 
 export function gateActions(gate: Gate): Action[] {
   const at = { ...PLAIN, path: `cd/gates/${encodeURIComponent(gate.name)}`, expect: gate.mode };
   if (gate.mode !== 'open') {
-    const explain = `Opens the gate again. ${count(gate.queued, 'landing')} in the queue; halted landings go on where they stood.`;
+    const then = gate.beneath === null ? 'Opens the gate again.' : `Ends the halt; the gate stays ${gate.beneath.mode}: ${gate.beneath.why}.`;
+    const explain = `${then} ${count(gate.queued, 'landing')} in the queue; halted landings go on where they stood.`;
     const facts: [string, string][] = [['Mode', `${gate.mode}, ${gate.by || 'the rules'}: ${gate.why}`]];
-    return [{ ...at, method: 'resume', label: 'Resume', confirm: 'Open the gate', reason: 'optional', explain, facts }];
+    return [{ ...at, method: 'resume', label: 'Resume', confirm: gate.beneath === null ? 'Open the gate' : 'End the halt', reason: 'optional', explain, facts }];
   }
   return [
     {
@@ -33,6 +36,7 @@ export function gateActions(gate: Gate): Action[] {
       label: 'Freeze',
       confirm: 'Freeze the gate',
       until: true,
+      passing: true,
       explain: 'Nobody is admitted and nothing enters deployment. What is on its way to the hosts is finished and watched.',
     },
     {
@@ -64,7 +68,7 @@ export function landingActions(landing: Landing, rollout: Rollout | null = null,
       method: 'withdraw',
       label: 'Withdraw',
       confirm: 'Withdraw it',
-      reason: 'optional',
+      reason: 'none',
       danger: true,
       explain: 'Takes the landing back before it is deployed: a commit on trunk reverts it. It can be pushed again later.',
       facts: [['Landing', `#${landing.id}, ${landing.subject}`], ['Of', person(landing.engineer)]],
@@ -85,7 +89,7 @@ export function landingActions(landing: Landing, rollout: Rollout | null = null,
 function rollbackFacts(landing: Landing, rollout: Rollout | null, live: string | null): [string, string][] {
   const from = rollout?.release ?? short(landing.candidate);
   const facts: [string, string][] = [['Landing', `#${landing.id}, ${landing.subject}`], ['From', from], ['To', live === null ? 'each host’s release before' : short(live)]];
-  if (rollout !== null) facts.push(['Hosts', touched(rollout.marks, rollout.size)]);
+  if (rollout !== null && rollout.marks !== null) facts.push(['Hosts', touched(rollout.marks, rollout.size)]);
   return facts;
 }
 
@@ -110,7 +114,7 @@ export function rolloutActions(rollout: Rollout, to: string[]): Action[] {
       facts: [
         ['From', rollout.release],
         ['To', to.length === 0 ? 'each host’s release before' : to.join(', ')],
-        ['Hosts', touched(rollout.marks, rollout.size)],
+        ['Hosts', rollout.marks === null ? count(rollout.size, 'host') : touched(rollout.marks, rollout.size)],
       ],
     },
   ];

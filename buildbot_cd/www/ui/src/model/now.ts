@@ -38,7 +38,7 @@ function shut(gate: Gate): Banner {
   return {
     tone: gate.mode === 'halted' ? 'bad' : 'warn',
     title: `${SHUT[gate.mode] ?? gate.mode} ${who}`,
-    detail: sentence(gate.why),
+    detail: sentence(gate.why) + (gate.min_priority > 0 ? ` Landings of priority ${gate.min_priority} and more pass.` : ''),
     answer: gate.mode === 'drain' ? 'You can push; it waits' : 'Better wait',
   };
 }

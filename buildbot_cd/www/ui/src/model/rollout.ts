@@ -108,9 +108,15 @@ function metricOf(name: string, looks: Sample[], culprit: boolean): MetricView {
     before = look;
   }
   const needed = looks.at(-1)?.needed ?? 0;
-  const evidence = needed > 0 ? Math.max(0, Math.min(1, last.log_e / needed)) : 0;
+  const evidence = evidenceIn(last.log_e, needed);
   const tone: Tone = culprit || evidence >= 1 ? 'bad' : evidence > 0.5 ? 'warn' : 'good';
   return { name, ...view, last, looks: looks.length, gaps, readings, evidence, tone, says: saysOf(last, tone) };
+}
+
+/** Share of a proof; `log_e` null is beyond all numbers. */
+function evidenceIn(logE: number | null, needed: number): number {
+  if (logE === null) return 1;
+  return needed > 0 ? Math.max(0, Math.min(1, logE / needed)) : 0;
 }
 
 function push(view: Pick<MetricView, 'times' | 'canary' | 'control' | 'ratio' | 'blindLow' | 'blindHigh'>, at: number, metric: MetricLook | null): void {

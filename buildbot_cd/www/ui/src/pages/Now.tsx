@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Is it safe to push? Who is where, who waits, why, and how long.
-import React, { useMemo } from 'react';
+import React, { useEffect, useMemo, useState } from 'react';
 import { Link } from 'react-router-dom';
 import { setClock } from '../api/client';
 import type { Gate, Landing, Rollout, Run, RunCounts } from '../api/types';
@@ -45,7 +45,9 @@ function GateNow({ gate, reload }: { gate: Gate; reload: () => void }) {
   const events = ['cd/landings/*/*', `cd/gates/${gate.name}/moved`];
   const open = useResource<Landing>(`cd/landings?gate=${name}&open=1&order=id&limit=500`, 'landings', events);
   const ended = useResource<Landing>(`cd/landings?gate=${name}&open=0&limit=8`, 'landings', events);
-  const rollouts = useResource<Rollout>('cd/rollouts?limit=1', 'rollouts', ['cd/rollouts/*/*']);
+  const newest = useResource<Rollout>('cd/rollouts?limit=1', 'rollouts', ['cd/rollouts/*/*']);
+  const at = newest.data?.[0] === undefined ? null : `cd/rollouts/${newest.data[0].id}`;
+  const rollouts = useResource<Rollout>(at, 'rollouts', [`${at}/*`, `${at}/hosts`]);
   const changed = () => {
     reload();
     open.reload();
@@ -135,7 +137,7 @@ function Card({ landing, station, gate, rollout }: { landing: Landing; station: 
 }
 
 function HostProgress({ rollout }: { rollout: Rollout }) {
-  const done = (rollout.marks.new ?? 0) + (rollout.marks.back ?? 0);
+  const done = (rollout.marks?.new ?? 0) + (rollout.marks?.back ?? 0);
   return (
     <Link to={`/cd/rollouts/${rollout.id}`} className="bbcd-progress-link">
       <Bar share={rollout.size === 0 ? 0 : done / rollout.size} label={`${done} of ${rollout.size} hosts`} tone="busy" />
@@ -144,9 +146,13 @@ function HostProgress({ rollout }: { rollout: Rollout }) {
 }
 
 function TestProgress({ landing, gate }: { landing: Landing; gate: Gate }) {
-  const runs = useResource<Run>(`cd/landings/${landing.id}/runs`, 'runs', [`cd/landings/${landing.id}/*`]);
+  // Until the run is under way, news of any run may be the plan of this one; then its own counts are enough.
+  const [planned, setPlanned] = useState(false);
+  const events = [`cd/landings/${landing.id}/*`, ...(planned ? [] : ['cd/runs/*/updated'])];
+  const runs = useResource<Run>(`cd/landings/${landing.id}/runs`, 'runs', events);
   const now = useNow(1000);
   const run = useMemo(() => decidingRun(runs.data ?? []), [runs.data]);
+  useEffect(() => setPlanned(run !== null && run.state !== 'planning'), [run]);
   const news = useLatest<{ counts: RunCounts }>(run === null ? null : `cd/runs/${run.id}/updated`);
   const counts = news?.counts ?? run?.counts;
   const budget = budgetOf(gate, run, now);

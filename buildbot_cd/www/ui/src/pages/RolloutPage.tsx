@@ -7,7 +7,7 @@ import type { Landing, Rollout, Verdict } from '../api/types';
 import { useResource } from '../api/useResource';
 import { rolloutActions } from '../model/actions';
 import { change, clock, clockSeconds, count, duration, figure, short } from '../model/format';
-import type { FleetModel } from '../model/fleet';
+import { countMarks, type FleetModel } from '../model/fleet';
 import { sentence } from '../model/now';
 import { headlineOf, metricsOf, stepsOf, timeLeft, type MetricView, type Step } from '../model/rollout';
 import { rolloutLook, verdictLook } from '../model/states';
@@ -74,7 +74,8 @@ function One({ rollout, reload }: { rollout: Rollout; reload: () => void }) {
 }
 
 function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Verdict[]; left: React.ReactNode; reload: () => void }) {
-  const { rollout, model } = props;
+  const { model } = props;
+  const rollout = model === null ? props.rollout : { ...props.rollout, marks: countMarks(model.hosts.values()) };
   const head = headlineOf(rollout, props.verdicts);
   const to = [...new Set([...(model?.hosts.values() ?? [])].map((row) => row.previous).filter((name) => name !== '' && name !== rollout.release))];
   return (

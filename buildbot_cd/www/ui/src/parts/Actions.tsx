@@ -48,6 +48,7 @@ export function Actions({ actions, done, small = false }: { actions: Action[]; d
 function Confirm({ action, now, close }: { action: Action; now: Action | null; close: (changed: boolean) => void }) {
   const [reason, setReason] = useState('');
   const [hours, setHours] = useState('');
+  const [passing, setPassing] = useState('');
   const [state, setState] = useState<'asking' | 'sending'>('asking');
   const [error, setError] = useState<ApiError | null>(null);
   const id = useId();
@@ -67,6 +68,7 @@ function Confirm({ action, now, close }: { action: Action; now: Action | null; c
     const params: Record<string, unknown> = { expect: action.expect };
     if (reason.trim() !== '') params.reason = reason.trim();
     if (hours !== '') params.until = serverNow() + Number(hours) * 3600;
+    if (Number(passing) > 0) params.min_priority = Number(passing);
     try {
       await act(action.path, action.method, params);
       close(true);
@@ -111,6 +113,14 @@ function Confirm({ action, now, close }: { action: Action; now: Action | null; c
                 </option>
               ))}
             </select>
+          </label>
+        )}
+        {action.passing && (
+          <label className="bbcd-field">
+            <span>
+              Let landings pass from priority <span className="bbcd-muted">(empty: none pass)</span>
+            </span>
+            <input type="number" min={1} step={1} value={passing} onChange={(event) => setPassing(event.target.value)} />
           </label>
         )}
         {stale && error === null && <Refusal text="This has changed while the dialog was open. Close it and look again." />}

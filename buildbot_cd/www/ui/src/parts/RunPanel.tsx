@@ -13,7 +13,7 @@ import { Panel } from './Shell';
 import { useNow } from './useNow';
 
 export function RunPanel({ run }: { run: Run }) {
-  const tests = useResource<RunTest>(`cd/runs/${run.id}/tests`, 'tests', run.state === 'done' ? [] : [`cd/runs/${run.id}/updated`]);
+  const tests = useResource<RunTest>(`cd/runs/${run.id}/tests`, 'tests', run.state === 'done' ? [] : [`cd/runs/${run.id}/updated`], 3000);
   const now = useNow(30_000);
   const { counts } = run;
   const told = `${counts.done} of ${count(counts.total, 'test')}${counts.failed > 0 ? `, ${counts.failed} failed` : ''}`;

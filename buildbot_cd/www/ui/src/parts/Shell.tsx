@@ -2,6 +2,7 @@
 // The frame of every page: theme, tabs, link state, keyboard.
 import React, { useEffect, useRef } from 'react';
 import { NavLink } from 'react-router-dom';
+import { Guard } from './Guard';
 import { LinkBanner } from './feedback';
 import { Keys } from './Keys';
 import { TABS } from './tabs';
@@ -25,7 +26,7 @@ export function Shell({ title, children }: { title: string; children: React.Reac
       </nav>
       <LinkBanner />
       <div className="bbcd-main" ref={main}>
-        {children}
+        <Guard>{children}</Guard>
       </div>
     </div>
   );

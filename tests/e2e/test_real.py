@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The pages over a whole master at work: a push goes live under an open page, and the master dies under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from buildbot_cd.testing.yard import Yard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from conftest import Looked
+
+pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.timeout(300)]
+
+SLOW = 60_000
+"""How long a push may take to its next station on a busy machine, in milliseconds."""
+
+
+@pytest.fixture
+def yard(bundle: None, tmp_path: Path) -> Iterator[Yard]:
+    """A repository, a master that offers the pages by itself, workers and six hosts; all at work."""
+    made = Yard(tmp_path)
+    made.found()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.site.stop()
+
+
+def order(page: Page, name: str, confirm: str, reason: str) -> None:
+    """Press a button, give the reason, confirm."""
+    page.get_by_role("button", name=name, exact=True).click()
+    dialog = page.get_by_role("dialog", name=name)
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_role("button", name=confirm).click()
+    expect(dialog).to_have_count(0)
+
+
+def deaf(page: Page) -> None:
+    """From now on this page hears nothing of the master any more, but may still speak to it."""
+
+    def only_posts(route: Route) -> None:
+        if route.request.method == "GET":
+            route.abort("connectionrefused")
+        else:
+            route.continue_()
+
+    page.route("**/api/v2/cd/**", only_posts)
+
+
+def test_a_push_goes_live_under_an_open_page(yard: Yard, look: Callable[..., Looked]) -> None:
+    """Nobody reloads: freeze, queue, test, deployment, a killed master and live all show up by themselves."""
+    looked, other = look(), look()
+    page, stale = looked.page, other.page
+    stale.route_web_socket("**/ws", lambda socket: socket.close())
+    for one in (page, stale):
+        one.goto(f"{yard.site.url}/#/cd")
+        expect(one.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
+    deaf(stale)
+    order(page, "Freeze", "Freeze the gate", "the <b>database</b> moves")
+    expect(page.get_by_role("heading", name="Frozen by anonymous")).to_be_visible()
+    expect(page.get_by_text("The <b>database</b> moves.")).to_be_visible()
+    _stale_tab_cannot_act(stale)
+    _to_the_hosts(yard, page)
+    _master_dies(yard, page)
+    assert [one for one in looked.complaints if "ERR_CONNECTION_REFUSED" not in one and "WebSocket" not in one] == []
+
+
+def _stale_tab_cannot_act(stale: Page) -> None:
+    """It still shows an open gate; the master knows better, and says so."""
+    stale.get_by_role("button", name="Halt", exact=True).click()
+    dialog = stale.get_by_role("dialog", name="Halt")
+    dialog.get_by_label("Reason").fill("I did not see the freeze")
+    dialog.get_by_role("button", name="Halt the gate").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Nothing was done")
+    expect(dialog.get_by_role("alert")).to_contain_text("closed")
+
+
+def _to_the_hosts(yard: Yard, page: Page) -> None:
+    yard.close("test_last")
+    yard.close("restart-web-3")
+    yard.push("ada", "more", "<script>alert(1)</script> A change\n\nTags: app\n")
+    row = page.locator(".bbcd-queue tbody tr")
+    expect(row).to_contain_text("<script>alert(1)</script> A change", timeout=SLOW)
+    order(page, "Resume", "Open the gate", "")
+    station = page.locator(".bbcd-station", has=page.get_by_role("heading", name="Test", exact=True))
+    expect(station).to_contain_text("7 tests", timeout=SLOW)
+    yard.open("test_last")
+    yard.reached("restart-web-3")
+    page.get_by_role("link", name="hosts").or_(page.locator(".bbcd-progress-link")).first.click()
+    expect(page.get_by_text("6 hosts").first).to_be_visible()
+    expect(page.get_by_role("button", name="Roll back")).to_be_visible()
+
+
+def _master_dies(yard: Yard, page: Page) -> None:
+    yard.site.kill("master")
+    expect(page.get_by_text("the connection to the master is lost")).to_be_visible()
+    yard.open("restart-web-3")
+    yard.site.start_master()
+    expect(page.get_by_role("heading", name="Live on 6 hosts")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="New 6")).to_be_visible()
+    page.keyboard.type("gn")
+    expect(page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".bbcd-list").first).to_contain_text("Live")
