@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
-from buildbot_cd.core.landing.values import Gate
-from buildbot_cd.store import EngineStore, MemoryStore
+from buildbot_cd.core.landing.values import TERMINAL, Gate, State
+from buildbot_cd.store import EngineStore, MemoryStore, Tx, upgrade
+from buildbot_cd.store.schema import landing
+from buildbot_cd.store.wanted import Wanted
 
 if TYPE_CHECKING:
-    from buildbot_cd.store import Tx
+    from collections.abc import Callable
+    from pathlib import Path
 
 LIMIT = 20.0
 
@@ -75,3 +78,52 @@ def test_errors_of_a_reader_reach_the_caller(engine: sa.Engine) -> None:
     """As those of a writer do."""
     with pytest.raises(ZeroDivisionError):
         EngineStore(engine).read_now(lambda _tx: 1 // 0)
+
+
+OPEN = tuple(state.value for state in State if state not in TERMINAL)
+ENDED = tuple(state.value for state in TERMINAL)
+
+
+LOOKS: dict[str, Callable[[Tx], object]] = {
+    "open": lambda tx: tx.landings.open("shop"),
+    "snapshot": lambda tx: tx.snapshot("shop"),
+    "open ones": lambda tx: tx.landings.find(Wanted("shop", states=OPEN)),
+    "page of ended ones": lambda tx: tx.landings.find(Wanted("shop", states=ENDED, limit=5, counted=False)),
+    "page": lambda tx: tx.landings.find(Wanted("shop", limit=5, counted=False)),
+    "ended lately": lambda tx: tx.landings.find(Wanted("shop", states=ENDED, since=1e6, counted=False)),
+}
+
+
+def test_what_is_read_all_the_time_does_not_grow_with_history(tmp_path: Path) -> None:
+    """SQLite does as much work for it after three thousand landings as after three hundred."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/state.sqlite", poolclass=sa.NullPool)
+    with engine.connect() as conn:
+        upgrade(conn)
+    steps: list[int] = []
+
+    def count(connection: Any, _record: object) -> None:
+        connection.set_progress_handler(lambda: steps.append(1), 100)
+
+    sa.event.listen(engine, "connect", count)
+    store = EngineStore(engine)
+    store.transact_now(lambda tx: tx.gates.create(Gate("shop")))
+    store.transact_now(lambda tx: [land(tx, f"open{number}") for number in range(20)])
+
+    def work(look: Callable[[Tx], object]) -> int:
+        steps.clear()
+        store.read_now(look)
+        return len(steps)
+
+    end(engine, range(100, 400))
+    first = {name: work(look) for name, look in LOOKS.items()}
+    end(engine, range(400, 3100))
+    then = {name: work(look) for name, look in LOOKS.items()}
+    assert {name: (first[name], number) for name, number in then.items() if number > 1.2 * first[name] + 10} == {}
+
+
+def end(engine: sa.Engine, idents: range) -> None:
+    """Landings that went live long ago, with these ids."""
+    with engine.begin() as conn:
+        row = dict(conn.execute(sa.select(landing).where(landing.c.id == 1)).one()._mapping)
+        live = {**row, "state": "live", "since": 2.0}
+        conn.execute(sa.insert(landing), [{**live, "id": ident, "head": f"h{ident}"} for ident in idents])

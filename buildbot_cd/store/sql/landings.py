@@ -73,8 +73,10 @@ class SqlLandings:
         return None if row is None else _landing(row)
 
     def open(self, gate: str) -> tuple[Landing, ...]:
+        # Sorted here: asked for the order of ids, SQLite goes through all landings that there ever were.
         where = (table.c.gate == clean(gate)) & table.c.state.in_(_OPEN)
-        return tuple(_landing(row) for row in many(self._conn, sa.select(table).where(where).order_by(table.c.id)))
+        rows = many(self._conn, sa.select(table).where(where))
+        return tuple(sorted((_landing(row) for row in rows), key=lambda one: one.id))
 
     def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Landing, ...]:
         query = sa.select(table).where(table.c.gate == clean(gate)).order_by(table.c.id.desc()).limit(limited(limit))
@@ -83,7 +85,8 @@ class SqlLandings:
         return tuple(_landing(row) for row in many(self._conn, query))
 
     def find(self, wanted: Wanted) -> tuple[tuple[Landing, ...], int]:
-        rows, total = find(self._conn, table, wanted)
+        few = wanted.since is not None or (wanted.states is not None and set(wanted.states) <= set(_OPEN))
+        rows, total = find(self._conn, table, wanted, few=few)
         return tuple(_landing(row) for row in rows), total
 
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
