@@ -252,7 +252,7 @@ class GateMachine(RuleBasedStateMachine):
         """With all healed and every halt resumed, C1-C2 and L1-L5 hold."""
         world = self.world
         world.order(release_all)
-        for _ in range(6):
+        for _ in range(30):
             world.settle()
             self.holds()
             for name, check in AT_REST.items():
@@ -261,6 +261,8 @@ class GateMachine(RuleBasedStateMachine):
             if world.view.gate.mode is Mode.OPEN:
                 break
             self.resume()
+        why = world.view.gate.mode_reason
+        assert world.view.gate.mode is Mode.OPEN or world.rewritten or "cascade" in why, f"L1: no way out: {why}"
 
 
 def release_all(now: Any) -> Any:

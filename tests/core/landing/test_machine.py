@@ -79,5 +79,5 @@ def doings(machine: GateMachine, chance: Random) -> list[tuple[Callable[[], obje
         (lambda: machine.time_passes(chance.choice([1, 7, 40, 700, 4000, -5000])), 8),
         (lambda: machine.order_about_a_landing(which, order), 3),
         (lambda: machine.freeze(mode, chance.choice([None, 500, 5000]), chance.choice([0, 1000])), 1),
-        (lambda: machine.resume(), 4),
+        (machine.resume, 4),
     ]
