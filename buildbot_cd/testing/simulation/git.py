@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.landing.values import Landing
 
-MOST_EVICTED = 3
-
 
 @dataclass(frozen=True)
 class Change:
@@ -76,11 +74,11 @@ def candidate(repo: Repository, landing: Landing, payload: Mapping[str, Any]) ->
     return {"sha": made.sha, "synthetic": True}
 
 
-def revert(repo: Repository, key: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+def revert(repo: Repository, key: str, payload: Mapping[str, Any], most: int) -> dict[str, Any]:
     """See `worker.git.revert`: trunk is never forced, and a revert that was pushed before is found again.
 
-    A change that people undid by hand gets a revert too, which changes nothing: without its trailer, a later replay
-    would take the change for one that nobody has judged, and bring it back.
+    ``most`` landings may go along. A change that people undid by hand gets a revert too, which changes nothing: without
+    its trailer, a later replay would take the change for one that nobody has judged, and bring it back.
     """
     tested, tip = payload["tested"], repo.trunk
     bad = [Change(one["id"], one["base"], one["head"]) for one in payload["bad"]]
@@ -96,7 +94,7 @@ def revert(repo: Repository, key: str, payload: Mapping[str, Any]) -> dict[str, 
     if refused:
         return {"refused": refused}
     planned = _plan(repo, payload, bad, tip)
-    if len(planned.evicted) + sum(1 for _, paths in planned.unseen if paths) > MOST_EVICTED:
+    if len(planned.evicted) + sum(1 for _, paths in planned.unseen if paths) > most:
         return {"refused": "cascade"}
     if planned.tree == repo.tree(tip) and not planned.takes_back:
         return {"already": True, "sha": tip, "tip": tip, **_answer(repo, planned)}

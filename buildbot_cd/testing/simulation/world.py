@@ -50,9 +50,9 @@ class World:
     gate = "trunk"
     patience = 60
 
-    def __init__(self, policy: Policy, masters: int = 2) -> None:
+    def __init__(self, policy: Policy, masters: int = 2, cascade: int = 50) -> None:
         self.policy, self.now = policy, START
-        self.repo, self.truth = Repository(), Truth()
+        self.repo, self.truth, self.cascade = Repository(), Truth(), cascade
         self.witness = Witness(self)
         self.store = WatchedStore(self.gate, self.witness.committed)
         self.builds = Builds()
@@ -173,7 +173,7 @@ class World:
         assert step.landing is not None
         if intent.kind is EffectKind.CANDIDATE:
             return git.candidate(self.repo, step.landing, payload)
-        return git.revert(self.repo, str(payload.get("entry") or intent.key), payload)
+        return git.revert(self.repo, str(payload.get("entry") or intent.key), payload, self.cascade)
 
     def _deploy(self, step: Step, fault: str) -> dict[str, Any]:
         """The hosts refuse an order that is older than one that they have seen."""
@@ -227,4 +227,5 @@ class World:
         view = self.view
         ended = all(one.state in TERMINAL for one in view.landings.values())
         seen = view.gate.trunk == self.repo.trunk or self.rewritten
-        return (ended or view.gate.mode is not Mode.OPEN) and not self.checking and seen
+        busy = any(one.state in (IntentState.PENDING, IntentState.STARTED) for one in view.intents.values())
+        return (ended or view.gate.mode is not Mode.OPEN) and seen and not busy
