@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
+# The router between the masters of a cluster, in an environment of its own: it and Buildbot want different versions.
+ROUTER := .venv-crossbar/.installed
 
 .PHONY: help setup demo test lint system-packages clean
 
@@ -24,10 +26,15 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fleet]'
 	touch $@
 
+$(ROUTER):
+	test -x .venv-crossbar/bin/python || $(PYTHON) -m venv .venv-crossbar
+	.venv-crossbar/bin/python -m pip install --quiet --disable-pip-version-check 'crossbar>=24'
+	touch $@
+
 demo: $(STAMP)
 	$(BIN)/buildbot-cd demo $(ARGS)
 
-test: $(STAMP) system-packages
+test: $(STAMP) $(ROUTER) system-packages
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -40,4 +47,4 @@ system-packages:
 	@.ci/system-packages
 
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .venv-crossbar .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
