@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
+# The router between the masters of a cluster, in an environment of its own: it and Buildbot want different versions.
+ROUTER := .venv-crossbar/.installed
 
 .PHONY: help setup ui pages demo test histories lint system-packages clean
 
@@ -33,10 +35,15 @@ ui: $(STAMP)
 pages: $(STAMP)
 	@$(BIN)/python hatch_build.py --if-possible
 
+$(ROUTER):
+	test -x .venv-crossbar/bin/python || $(PYTHON) -m venv .venv-crossbar
+	.venv-crossbar/bin/python -m pip install --quiet --disable-pip-version-check 'crossbar>=24'
+	touch $@
+
 demo: $(STAMP) pages
 	$(BIN)/buildbot-cd demo $(ARGS)
 
-test: $(STAMP) system-packages pages
+test: $(STAMP) $(ROUTER) system-packages pages
 	$(BIN)/python -m pytest $(ARGS)
 
 # Each history is a gate of its own on real git; about a second each.
@@ -53,4 +60,5 @@ system-packages:
 	@.ci/system-packages
 
 clean:
-	rm -rf $(VENV) buildbot_cd/www/static buildbot_cd/www/ui/node_modules .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .venv-crossbar buildbot_cd/www/static buildbot_cd/www/ui/node_modules .demo dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

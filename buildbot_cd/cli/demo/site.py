@@ -121,7 +121,15 @@ class Site:
 
     def start_master(self) -> None:
         """Start the master and wait until it answers."""
+        self.begin_master()
+        self.wait_for_master()
+
+    def begin_master(self) -> None:
+        """Start the master."""
         self._start("master", self.master, {})
+
+    def wait_for_master(self) -> None:
+        """Wait until the master answers."""
         self.wait(self._answers, "the master to answer", watch="master")
 
     def start_worker(self, name: str) -> None:
