@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import socket
+import subprocess
 import threading
+import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -117,3 +123,65 @@ def fields(request: BaseHTTPRequestHandler) -> dict[str, list[str]]:
 def read_form() -> Callable[[BaseHTTPRequestHandler], dict[str, list[str]]]:
     """What reads the form in a request."""
     return fields
+
+
+class Prometheus:
+    """Real Prometheus servers on loopback, which end with the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, config: str, past: str = "") -> tuple[int, subprocess.Popen[bytes]]:
+        """Start one that is ready, with a past in the OpenMetrics format if one is given; its port and its process."""
+        folder = self._folder / f"prometheus-{len(self._running)}"
+        folder.mkdir()
+        (folder / "prometheus.yml").write_text(config)
+        if past:
+            (folder / "past.txt").write_text(past)
+            # Blocks of two hours, as by default, would read the whole file once for each of them.
+            blocks = ["create-blocks-from", "--max-block-duration=1024h", "openmetrics", "past.txt", "data"]
+            fill = ["promtool", "tsdb", *blocks]
+            subprocess.run(fill, cwd=folder, check=True, timeout=100, capture_output=True)
+        with contextlib.closing(socket.socket()) as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
+        argv = [
+            "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",
+            "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}",
+        ]  # fmt: skip
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
+        self._running.append(server)
+        _wait_until_ready(port, server)
+        return port, server
+
+    def close(self) -> None:
+        """End them all, stopped ones too."""
+        for server in self._running:
+            server.kill()
+            server.wait(20)
+
+
+def _wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
+    pause = threading.Event()
+    for _ in range(400):
+        assert server.poll() is None, "prometheus ended by itself"
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5) as page,
+        ):
+            if page.status == 200:
+                return
+        pause.wait(0.1)
+    raise AssertionError("prometheus is not ready after 40 s")
+
+
+@pytest.fixture
+def prometheus_servers(tmp_path: Path) -> Iterator[Prometheus]:
+    """Real servers; a machine without the program skips the test."""
+    if shutil.which("prometheus") is None or shutil.which("promtool") is None:
+        pytest.skip("no prometheus program on this machine")
+    servers = Prometheus(tmp_path)
+    yield servers
+    servers.close()
