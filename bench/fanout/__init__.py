@@ -46,7 +46,8 @@ def run(options: Options) -> Report:
         releases = [release(Path(folder), number, rng) for number in (1, 2)]
         few = ours(y, QUICK, releases)
         many = few if options.quick else ours(y, HOSTS, releases)
-        rivals = {name: peer(y, name, hosts, releases[0]) for name, hosts in PEERS.items()}
+        found = {name: _tried(y, name, hosts, releases[0]) for name, hosts in PEERS.items()}
+    rivals = {name: costs for name, costs in found.items() if costs is not None}
     _tell(report, few, many, rivals)
     return report
 
@@ -83,6 +84,16 @@ def peer(y: Yard, module: str, most: int, folder: Path) -> dict[str, Cost]:
     costs["rollback"] = tool("switch", "first", tar)
     y.clear()
     return _said(module, costs)
+
+
+def _tried(y: Yard, module: str, most: int, folder: Path) -> dict[str, Cost] | None:
+    """The peer's costs, or None, told aloud, if it does not get through: then the others still count."""
+    try:
+        return peer(y, module, most, folder)
+    except RuntimeError as error:
+        print(f"{module} FAILED and is left out: {error}", file=sys.stderr, flush=True)
+        y.clear()
+        return None
 
 
 def _said(name: str, costs: dict[str, Cost]) -> dict[str, Cost]:

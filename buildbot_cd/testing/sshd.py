@@ -57,6 +57,8 @@ case "$fault" in
     hang) exec cat > /dev/null ;;  # ends with the connection
     small-disk) ulimit -f 64 ;;
     no-rsync) PATH="{folder}/bin"; export PATH ;;
+    slow) sleep 1 ;;
+    forced) exec "{folder}/forced" "$3" ;;  # as a command in authorized_keys would be
 esac
 exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 """
@@ -92,7 +94,8 @@ class SshFleet:
         """Let sessions at ``address`` go wrong from now on, or (None) no more.
 
         ``refuse``: end at once; ``hang``: never answer; ``small-disk``: no file above 32 kB;
-        ``no-rsync``: not installed.
+        ``no-rsync``: not installed; ``slow``: a second late; ``forced``: whatever is asked, runs the program ``forced``
+        of the folder, with the address as its argument.
         """
         path = self.folder / "faults" / address
         if kind is None:

@@ -14,11 +14,12 @@ from bench.fanout.peers.words import command
 
 def main() -> int:
     order = json.load(sys.stdin)
-    config = Config(overrides={"run": {"hide": True, "warn": True, "in_stream": False}, "load_ssh_configs": False})
+    settings = {"run": {"hide": True, "warn": True, "in_stream": False}, "load_ssh_configs": False}
     keys = {"key_filename": order["key"], "look_for_keys": False, "allow_agent": False}
 
     def one(name: str) -> bool:
         address, root = order["hosts"][name]
+        config = Config(overrides=settings)  # one a connection: threads that share one see it half merged
         with Connection(address, user="root", port=order["port"], config=config, connect_kwargs=keys) as connection:
             do = order["do"]
             if do == "stage":

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from buildbot_cd.testing import sshd
+from buildbot_cd.testing.fleet import FleetClient
 
 Run = Callable[..., tuple[int, list[dict[str, Any]]]]
 
@@ -51,6 +52,16 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.SshFleet]
     with sshd.ssh_fleet(tmp_path_factory.mktemp("sshd")) as fleet:
         yield fleet
     # here the servers are gone
+
+
+@pytest.fixture
+def client(servers: sshd.SshFleet, tmp_path: Path) -> Iterator[FleetClient]:
+    """A client for eight hosts; its daemon is ended behind the test."""
+    made = FleetClient(tmp_path / "place", servers, tmp_path / "hosts")
+    yield made
+    if made.place.exists():
+        made.stop()
+        assert made.pid() == 0
 
 
 @pytest.fixture

@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-import fcntl
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from buildbot_cd.testing.sshd import SshFleet
+from buildbot_cd.testing.fleet import FleetClient, events_of, last, until
 
 pytestmark = pytest.mark.sshd
 
-MODULE = [sys.executable, "-m", "buildbot_cd.worker.fleet"]
-LIMIT = 20.0
 OTHER_CODE = """
 import sys, buildbot_cd.worker.fleet.client as client
 client.code_digest, client.TRIES = lambda: "other", 1
@@ -26,84 +19,14 @@ sys.exit(client.through_daemon(".", "{}", None, sys.stdout))
 """
 
 
-def until(done: Callable[[], Any], what: str) -> Any:
-    """Wait for something that can be asked, with a limit."""
-    end = time.monotonic() + LIMIT
-    while not (found := done()):
-        assert time.monotonic() < end, f"{what} did not come about in {LIMIT} s"
-        time.sleep(0.02)
-    return found
-
-
-class Client:
-    """Commands as a step gives them, all through the daemon of one folder."""
-
-    def __init__(self, place: Path, servers: SshFleet, root: Path) -> None:
-        self.place = place
-        place.mkdir()
-        self.base = {
-            "transport": "ssh", "ssh": servers.ssh, "root": f"{root}/{{name}}", "hosts": servers.hosts()[:8],
-            "fence": 1, "timeouts": {"connect": 10, "verb": 20},
-        }  # fmt: skip
-        self.servers = servers
-
-    def begin(self, *options: str, **request: Any) -> "subprocess.Popen[str]":
-        """Start the command."""
-        process = subprocess.Popen(
-            [*MODULE, "--daemon", str(self.place), *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=self.place,
-        )  # fmt: skip
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({**self.base, **request}))
-        process.stdin.close()
-        return process
-
-    def __call__(self, *options: str, **request: Any) -> tuple[int, list[dict[str, Any]]]:
-        """Run the command; its exit code and events."""
-        with self.begin(*options, **request) as process:
-            assert process.stdout is not None
-            events = [json.loads(line) for line in process.stdout]
-        return process.returncode, events
-
-    def pid(self) -> int:
-        """The daemon's process id; 0 when none lives."""
-        try:
-            with (self.place / "cd-fleet.lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return 0
-        except BlockingIOError:
-            return int((self.place / "cd-fleet.lock").read_text() or 0)
-        return 0
-
-    def logins(self) -> int:
-        """How often somebody has logged in anywhere."""
-        return sum(log.read_text().count("Accepted publickey") for log in self.servers.folder.glob("sshd-*.log"))
-
-
-@pytest.fixture
-def client(servers: SshFleet, tmp_path: Path) -> Iterator[Client]:
-    """A client; its daemon is ended behind the test."""
-    made = Client(tmp_path / "place", servers, tmp_path / "hosts")
-    yield made
-    if made.place.exists():
-        subprocess.run([*MODULE, "--daemon", str(made.place), "--stop"], check=True)
-        assert made.pid() == 0
-
-
-def last(events: list[dict[str, Any]]) -> dict[str, str]:
-    """Each host's result."""
-    return {event["host"]: event["phase"] for event in events if event["event"] == "host"}
-
-
-def staged(client: Client, payload: Path, *releases: str) -> None:
+def staged(client: FleetClient, payload: Path, *releases: str) -> None:
     """Bring releases onto all hosts."""
     for release in releases:
         code, events = client(verb="stage", release=release, payload=os.path.relpath(payload, client.place))
         assert code == 0, events
 
 
-def test_one_connection_a_host_serves_every_command(client: Client, payload: Path) -> None:
+def test_one_connection_a_host_serves_every_command(client: FleetClient, payload: Path) -> None:
     """Switch and rollback go through the connections that the probe opened: nobody logs in for them."""
     assert client(verb="status")[0] == 0
     staged(client, payload, "r-1", "r-2")
@@ -117,7 +40,7 @@ def test_one_connection_a_host_serves_every_command(client: Client, payload: Pat
     assert (client.pid(), client.logins()) == (daemon, logins)
 
 
-def test_a_host_that_lost_its_loop_is_asked_over_a_fresh_connection(client: Client, payload: Path) -> None:
+def test_a_host_that_lost_its_loop_is_asked_over_a_fresh_connection(client: FleetClient, payload: Path) -> None:
     """A host whose process dies right after its symlink moved still ends healthy, with its restart made up for."""
     staged(client, payload, "r-1")
     logins = client.logins()
@@ -125,35 +48,34 @@ def test_a_host_that_lost_its_loop_is_asked_over_a_fresh_connection(client: Clie
     code, events = client(verb="switch", release="r-1", restart=["sh", "-c", dies_once, "{root}/died"])
     assert (code, set(last(events).values())) == (0, {"healthy"}), events
     assert client.logins() == logins + 8
-    roots = [Path(client.base["root"].format(name=host["name"])) for host in client.base["hosts"]]
+    roots = [client.root / name for name in client.names]
     assert {(root / "died").read_text() for root in roots} == {"x\n"}
 
 
-def test_a_daemon_killed_in_the_middle_is_replaced_within_the_same_command(client: Client, payload: Path) -> None:
+def test_a_daemon_killed_in_the_middle_is_replaced_within_the_same_command(client: FleetClient, payload: Path) -> None:
     """The command does not even notice kill -9 of the daemon: it ends with all hosts switched."""
     staged(client, payload, "r-1")
     first = client.pid()
     gate = client.place / "gate"
     wait = ["sh", "-c", "until test -e $0; do sleep 0.02; done", str(gate)]
     with client.begin(verb="switch", release="r-1", restart=wait) as process:
-        links = [Path(client.base["root"].format(name=host["name"])) / "current" for host in client.base["hosts"]]
+        links = [client.link(name) for name in client.names]
         until(lambda: all(link.is_symlink() for link in links), "all symlinks")
         os.kill(first, signal.SIGKILL)
         until(lambda: client.pid() not in (0, first), "another daemon")
         gate.touch()
-        assert process.stdout is not None
-        events = [json.loads(line) for line in process.stdout]
+        events = events_of(process)
     assert (process.returncode, set(last(events).values())) == (0, {"healthy"}), events
 
 
-def test_a_killed_client_stops_its_request_but_not_the_daemon(client: Client, payload: Path) -> None:
+def test_a_killed_client_stops_its_request_but_not_the_daemon(client: FleetClient, payload: Path) -> None:
     """Hosts that were not begun when the step was interrupted are left alone; the next command is served."""
     staged(client, payload, "r-1")
     request = {"verb": "switch", "release": "r-1", "parallel": {"switch": 2}}
     slow = ["sh", "-c", "echo x >> $0; sleep 60 & echo $! > $0.pid; wait", "{root}/slow"]
     process = client.begin(**request, restart=slow, timeouts={"connect": 10, "verb": 20, "restart": 30})
     with process:
-        roots = [Path(client.base["root"].format(name=host["name"])) for host in client.base["hosts"]]
+        roots = [client.root / name for name in client.names]
         pids = until(lambda: len(found := [root / "slow.pid" for root in roots if (root / "slow.pid").exists()]) == 2
                      and all(path.read_text() for path in found) and found, "two hosts at work")  # fmt: skip
         process.kill()
@@ -165,13 +87,13 @@ def test_a_killed_client_stops_its_request_but_not_the_daemon(client: Client, pa
     assert client(verb="switch", release="r-1")[0] == 0
 
 
-def test_an_older_rollout_is_stopped_by_a_newer_one_and_refused_after_it(client: Client, payload: Path) -> None:
+def test_an_older_rollout_is_stopped_by_a_newer_one_and_refused_after_it(client: FleetClient, payload: Path) -> None:
     """What an older fence has in the air ends when a newer one begins; later orders of the older one do nothing."""
     staged(client, payload, "r-1", "r-2")
     gate = client.place / "gate"
     wait = ["sh", "-c", "until test -e $0; do sleep 0.02; done", str(gate)]
     with client.begin(verb="switch", release="r-1", restart=wait, parallel={"switch": 1}) as older:
-        links = [Path(client.base["root"].format(name=host["name"])) / "current" for host in client.base["hosts"]]
+        links = [client.link(name) for name in client.names]
         until(lambda: any(link.is_symlink() for link in links), "the first symlink")
         code, events = client(verb="switch", release="r-2", fence=2)
         gate.touch()
@@ -185,7 +107,7 @@ def test_an_older_rollout_is_stopped_by_a_newer_one_and_refused_after_it(client:
 
 
 @pytest.mark.parametrize("reason", ["idle", "gone", "code"])
-def test_when_the_daemon_ends(client: Client, reason: str, tmp_path: Path) -> None:
+def test_when_the_daemon_ends(client: FleetClient, reason: str, tmp_path: Path) -> None:
     """Idle for as long as it was told, its folder removed, or asked by a client of other code: it ends by itself."""
     options = ["--idle", "0.1"] if reason == "idle" else []
     assert client(*options, verb="status")[0] == 0
