@@ -35,7 +35,8 @@ PAGES = {
 }
 SCENES = {"busy": busy_day, "back": taken_back, "frozen": frozen, "quiet": quiet}
 KEPT = os.environ.get("CD_SCREENSHOTS")
-"""A folder for the pictures of every page; CI keeps them."""
+"""A folder for the pictures of every page, at both widths in both themes."""
+SIZES = [(1440, "light"), (390, "dark"), *([(1440, "dark"), (390, "light")] if KEPT else [])]
 
 
 def show(site: Site, page: Page, scene: Scene, route: str) -> Stage:
@@ -71,11 +72,11 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "theme"), SIZES)
 def test_every_page_is_sound(bare: Site, look: Callable[..., Looked], width: int, theme: str) -> None:
     """At both widths and in both themes no page complains, overflows, or has a serious finding of axe-core."""
     looked = look(width, theme)
+    assert AXE.is_file(), "run `make ui`"
     for name, route in PAGES.items():
         scene = "back" if name in ("landing", "rollout") and theme == "dark" else "busy"
         show(bare, looked.page, SCENES[scene](), route)

@@ -102,7 +102,7 @@ function Lane({ stations, gate, rollout }: { stations: Station[]; gate: Gate; ro
             station.key === 'queue' ? <Waiting key={landing.id} landing={landing} /> : <Card key={landing.id} landing={landing} station={station} gate={gate} rollout={rollout} />,
           )}
           {station.more > 0 && <p className="bbcd-muted bbcd-more">and {station.more} more</p>}
-          {!station.active && station.key !== 'queue' && <p className="bbcd-free">free</p>}
+          {!station.active && station.key !== 'queue' && <p className="bbcd-free">{station.key === 'live' ? 'nothing yet' : 'free'}</p>}
         </li>
       ))}
     </ol>
