@@ -137,10 +137,12 @@ function Card({ landing, station, gate, rollout }: { landing: Landing; station: 
 }
 
 function HostProgress({ rollout }: { rollout: Rollout }) {
-  const done = (rollout.marks?.new ?? 0) + (rollout.marks?.back ?? 0);
+  const { new: fresh = 0, back = 0, old = 0 } = rollout.marks ?? {};
+  const backwards = rollout.state === 'rolling_back';
+  const [done, all] = backwards ? [back, rollout.size - old] : [fresh, rollout.size];
   return (
     <Link to={`/cd/rollouts/${rollout.id}`} className="bbcd-progress-link">
-      <Bar share={rollout.size === 0 ? 0 : done / rollout.size} label={`${done} of ${rollout.size} hosts`} tone="busy" />
+      <Bar share={all === 0 ? 0 : done / all} label={`${done} of ${count(all, 'host')}${backwards ? ' back' : ''}`} tone={backwards ? 'back' : 'busy'} />
     </Link>
   );
 }
