@@ -94,7 +94,7 @@ def _to_the_hosts(yard: Yard, page: Page) -> None:
     expect(station).to_contain_text("7 tests", timeout=SLOW)
     yard.open("test_last")
     yard.reached("restart-web-3")
-    page.get_by_role("link", name="hosts").or_(page.locator(".bbcd-progress-link")).first.click()
+    page.locator(".bbcd-progress-link").click(timeout=SLOW)
     expect(page.get_by_text("6 hosts").first).to_be_visible()
     expect(page.get_by_role("button", name="Roll back")).to_be_visible()
 

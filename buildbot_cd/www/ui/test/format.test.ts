@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { describe, expect, it } from 'vitest';
 import { ago, change, duration, figure, inRange, person, rough } from '../src/model/format';
+import { parseJson } from '../src/api/json';
 import { csv } from '../src/model/csv';
 
 describe('durations', () => {
@@ -27,6 +28,10 @@ describe('figures', () => {
 describe('people', () => {
   it.each([['ada@shop.example', 'ada'], ['Ada L <ada@shop.example>', 'ada'], ['', 'unknown'], ['@odd', '@odd']])('%s is called %s', (address, name) =>
     expect(person(address)).toBe(name));
+});
+
+describe('texts from outside', () => {
+  it('cannot turn the text around them', () => expect(parseJson('{"a": ["x\\u202ey", 1, "\u2066"]}')).toEqual({ a: ['x\ufffdy', 1, '\ufffd'] }));
 });
 
 describe('CSV', () => {

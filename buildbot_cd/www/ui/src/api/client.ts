@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Reading and acting over Buildbot's REST API. Addresses are relative to the page, which may be behind a prefix.
 
+import { parseJson } from './json';
+
 /** What went wrong, in words for people. `status` 0: the master did not answer. */
 export class ApiError extends Error {
   constructor(
@@ -42,7 +44,7 @@ export function addressOf(path: string): string {
 }
 
 async function errorOf(response: Response): Promise<ApiError> {
-  const body: unknown = await response.json().catch(() => null);
+  const body: unknown = await response.text().then(parseJson).catch(() => null);
   const error = (body as { error?: unknown } | null)?.error;
   if (typeof error === 'string') return new ApiError(error, response.status);
   if (error !== null && typeof error === 'object') {
@@ -65,7 +67,7 @@ async function ask(path: string, init: RequestInit): Promise<unknown> {
     throw new ApiError('the master does not answer', 0);
   }
   if (!response.ok) throw await errorOf(response);
-  return response.json();
+  return parseJson(await response.text());
 }
 
 /** `GET` of a list or of one object; `key` is the answer's key, such as `landings`. */

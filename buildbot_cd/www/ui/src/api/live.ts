@@ -2,6 +2,8 @@
 // Events over a websocket of our own: Buildbot's client does not connect again after a loss, and derives
 // other paths than ours. Opened by the first subscription, closed some seconds after the last one.
 
+import { parseJson } from './json';
+
 export type Handler = (key: string, message: unknown) => void;
 export type LinkState = 'connecting' | 'up' | 'down';
 
@@ -133,7 +135,7 @@ export class Live {
 
 function parse(data: unknown): { k?: unknown; m?: unknown; _id?: unknown } {
   try {
-    const frame: unknown = JSON.parse(String(data));
+    const frame: unknown = parseJson(String(data));
     return frame !== null && typeof frame === 'object' ? frame : {};
   } catch {
     return {};

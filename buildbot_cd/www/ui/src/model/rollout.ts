@@ -32,8 +32,10 @@ export function headlineOf(rollout: Rollout, verdicts: Verdict[]): Headline {
 export interface Step {
   name: string;
   note: string;
-  state: 'done' | 'now' | 'next' | 'never';
+  state: 'done' | 'now' | 'back' | 'next' | 'never';
 }
+
+const BACKWARDS = new Set(['rolling_back', 'rolled_back']);
 
 export function stepsOf(rollout: Rollout): Step[] {
   const names = rollout.stages.map((one) => one.name);
@@ -41,7 +43,7 @@ export function stepsOf(rollout: Rollout): Step[] {
   const ended = !rollout.open;
   const stateOf = (index: number): Step['state'] => {
     if (rollout.state === 'done' || index < at) return 'done';
-    if (index === at) return 'now';
+    if (index === at) return BACKWARDS.has(rollout.state) ? 'back' : 'now';
     return ended || rollout.state === 'rolling_back' ? 'never' : 'next';
   };
   const steps: Step[] = [{ name: 'Copy', note: `to ${count(rollout.size, 'host')}`, state: stateOf(-1) }];

@@ -102,7 +102,7 @@ function Lane({ stations, gate, rollout }: { stations: Station[]; gate: Gate; ro
             station.key === 'queue' ? <Waiting key={landing.id} landing={landing} /> : <Card key={landing.id} landing={landing} station={station} gate={gate} rollout={rollout} />,
           )}
           {station.more > 0 && <p className="bbcd-muted bbcd-more">and {station.more} more</p>}
-          {!station.active && station.key !== 'queue' && <p className="bbcd-free">free</p>}
+          {!station.active && station.key !== 'queue' && <p className="bbcd-free">{station.key === 'live' ? 'nothing yet' : 'free'}</p>}
         </li>
       ))}
     </ol>
@@ -137,10 +137,12 @@ function Card({ landing, station, gate, rollout }: { landing: Landing; station: 
 }
 
 function HostProgress({ rollout }: { rollout: Rollout }) {
-  const done = (rollout.marks?.new ?? 0) + (rollout.marks?.back ?? 0);
+  const { new: fresh = 0, back = 0, old = 0 } = rollout.marks ?? {};
+  const backwards = rollout.state === 'rolling_back';
+  const [done, all] = backwards ? [back, rollout.size - old] : [fresh, rollout.size];
   return (
     <Link to={`/cd/rollouts/${rollout.id}`} className="bbcd-progress-link">
-      <Bar share={rollout.size === 0 ? 0 : done / rollout.size} label={`${done} of ${rollout.size} hosts`} tone="busy" />
+      <Bar share={all === 0 ? 0 : done / all} label={`${done} of ${count(all, 'host')}${backwards ? ' back' : ''}`} tone={backwards ? 'back' : 'busy'} />
     </Link>
   );
 }

@@ -101,13 +101,13 @@ function Left({ rollout, samples }: { rollout: Rollout; samples: Parameters<type
   return left === null ? null : <span className="bbcd-num">About {duration(left)} of this watch left.</span>;
 }
 
-const STEP_TONE = { done: 'good', now: 'busy', next: 'idle', never: 'idle' } as const;
+const STEP_TONE = { done: 'good', now: 'busy', back: 'back', next: 'idle', never: 'idle' } as const;
 
 function Steps({ steps }: { steps: Step[] }) {
   return (
     <ol className="bbcd-steps" aria-label="Stages">
       {steps.map((step) => (
-        <li key={step.name} className={`bbcd-tone-${STEP_TONE[step.state]} bbcd-step-${step.state}`} aria-current={step.state === 'now' ? 'step' : undefined}>
+        <li key={step.name} className={`bbcd-tone-${STEP_TONE[step.state]} bbcd-step-${step.state}`} aria-current={step.state === 'now' || step.state === 'back' ? 'step' : undefined}>
           <Sign tone={STEP_TONE[step.state]} size={15} />
           <b>{step.name}</b>
           <span className="bbcd-muted">{step.state === 'never' ? 'not reached' : step.note}</span>

@@ -11,7 +11,7 @@ const KINDS: Record<string, string> = {
   candidate: 'Make the candidate',
   checks: 'Run the checks',
   confirm: 'Confirm the failure',
-  build: 'Build the release',
+  build: 'Build',
   revert: 'Revert on trunk',
   mark: 'Mark what is live',
   rollout: 'Roll out',

@@ -48,10 +48,11 @@ export function Failure({ error, retry }: { error: ApiError; retry: () => void }
 /** Shows the first of loading, failure and content that applies; old data stays on the page, with a note of its age. */
 export function Loaded<T>({ from, lines, children }: { from: Resource<T>; lines?: number; children: (data: T[]) => React.ReactNode }) {
   useRetry(from);
+  const link = useLink();
   if (from.data === null) return from.error === null ? <Loading lines={lines} /> : <Failure error={from.error} retry={from.reload} />;
   return (
     <>
-      {from.error !== null && (
+      {from.error !== null && !(from.error.status === 0 && link === 'down') && (
         <p className="bbcd-stale" role="status">
           <Sign tone="warn" size={14} /> As of {clockSeconds(from.at)}: {from.error.message}.{' '}
           <button type="button" className="bbcd-link" onClick={from.reload}>
@@ -93,7 +94,7 @@ export function LinkBanner() {
     <div className="bbcd-banner-link" role="status">
       <Sign tone="warn" size={15} />
       <span>
-        Not live since {rough(away)}: the connection to the master is lost. This page reads again every 10 s and connects by itself.
+        Not live since {clockSeconds((live.lostAt ?? 0) / 1000)}, {rough(away)} ago: the connection to the master is lost. This page connects again by itself.
       </span>
       <button type="button" className="bbcd-button bbcd-small" onClick={() => live.retry()}>
         Connect now
