@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from buildbot_cd.store.interface import Tx
     from buildbot_cd.store.rows import Look, QueuedTest
 
-OFFERED = 1000
-"""A claim is shown so many tests, and for each that asks as many more as one hundredth: enough for their chunks."""
+OFFERED = 500
+"""A claim is shown so many tests,"""
+
+OFFERED_EACH = 20
+"""and so many more for each that asks: enough for their chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,10 @@ def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, overhead: float, now
     Claims that nobody keeps alive are given up before. A test in which two runners died is ended as an error.
     """
     tx.runs.expire(run, now)
-    doomed = _doom(tx, run, now)
     found = _look(tx, run, len(asks))
+    doomed = _doom(tx, run, found, now)
+    if doomed:
+        found = _look(tx, run, len(asks))
     gate = _gate(tx, run)
     known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
     alone = any(ask.alone for ask in asks)
@@ -69,13 +74,12 @@ def _gate(tx: Tx, run: int) -> str:
 
 
 def _look(tx: Tx, run: int, askers: int) -> Look:
-    return tx.runs.look(run, OFFERED + OFFERED * askers // 10)
+    return tx.runs.look(run, OFFERED + OFFERED_EACH * askers)
 
 
-def _doom(tx: Tx, run: int, now: float) -> tuple[str, ...]:
-    """End the tests that may run next and in which runners died too often."""
-    ready = tx.runs.look(run, 50).ready
-    doomed = [one for one in ready if one.crashes >= CRASHES]
+def _doom(tx: Tx, run: int, found: Look, now: float) -> tuple[str, ...]:
+    """End the tests that may run now and in which runners died too often."""
+    doomed = [one for one in found.ready if one.crashes >= CRASHES]
     results = [TestResult(one.nid, "error", 0.0, _died(one)) for one in doomed]
     return tx.runs.report(run, "", results, now) if results else ()
 

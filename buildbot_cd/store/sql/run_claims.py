@@ -62,47 +62,34 @@ class RunClaims:
         return tuple(sorted((Holder(*row) for row in self._conn.execute(query)), key=lambda one: one.worker))
 
     def take(self, run: int, worker: str, nids: Sequence[str], at: float, until: float) -> tuple[PlannedTest, ...]:
-        """See `interface_work.Runs.take`."""
+        """See `interface_work.Runs.take`. One statement takes and reads; an error leaves it to the roll-back."""
         names = list(dict.fromkeys(clean(nid) for nid in nids))
-        rows = {row["nid"]: row for row in self._rows(run, names)}
-        self._check(run, worker, names, rows)
-        places = [rows[nid]["position"] for nid in names]
         claimed = {"state": WorkState.CLAIMED.value, "worker": worker, "claimed_at": at, "lease_until": until}
-        for part in _parts(places):
-            where = (table.c.run == run) & table.c.position.in_(part) & _WAITING
-            if self._conn.execute(sa.update(table).where(where).values(**claimed)).rowcount != len(part):
-                raise StoreError(f"tests of run {run} were taken twice: the database does not keep writers apart")
+        rows: dict[str, Mapping[str, Any]] = {}
+        for part in _parts(names):
+            where = (table.c.run == run) & table.c.nid.in_(part) & _WAITING
+            taken = sa.update(table).where(where).values(**claimed).returning(*_SHOWN, table.c.requires)
+            rows |= {row.nid: row._mapping for row in self._conn.execute(taken)}  # noqa: SLF001 - a public attribute
+        for nid in names:
+            if nid not in rows:
+                raise cannot_take(nid)
+        self._check(run, worker, {row["position"]: row for row in rows.values() if row["unmet"]})
         return tuple(planned(rows[nid]) for nid in names)
 
-    def _rows(self, run: int, names: list[str]) -> list[dict[str, Any]]:
-        columns = [*_SHOWN, table.c.requires, table.c.state]
-        found: list[dict[str, Any]] = []
-        for part in _parts(names):
-            found += many(self._conn, sa.select(*columns).where((table.c.run == run) & table.c.nid.in_(part)))
-        return found
-
-    def _check(self, run: int, worker: str, names: list[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
-        for nid in names:
-            if nid not in rows or rows[nid]["state"] != WorkState.WAITING.value:
-                raise cannot_take(nid)
-        waiting = {rows[nid]["position"]: nid for nid in names if rows[nid]["unmet"]}
-        if not waiting:
-            return
-        mine = {row["position"] for row in rows.values()}
+    def _check(self, run: int, worker: str, waiting: Mapping[int, Mapping[str, Any]]) -> None:
+        """Whether what these wait for is all held by the worker."""
         need = sa.join(run_need, table, (table.c.run == run_need.c.run) & (table.c.position == run_need.c.need))
         for part in _parts(list(waiting)):
             query = (
-                sa.select(run_need.c.position, run_need.c.need, table.c.worker)
+                sa.select(run_need.c.position, sa.func.count())
                 .select_from(need)
-                .where((run_need.c.run == run) & run_need.c.position.in_(part))
+                .where((run_need.c.run == run) & run_need.c.position.in_(part) & _CLAIMED & (table.c.worker == worker))
+                .group_by(run_need.c.position)
             )
-            held = sa.or_(_CLAIMED & (table.c.worker == worker), _WAITING)
-            met: dict[int, int] = dict.fromkeys(part, 0)
-            for place, needed, holder in self._conn.execute(query.where(held)):
-                met[place] += holder == worker or needed in mine
-            for place, count in met.items():
-                if count < rows[waiting[place]]["unmet"]:
-                    raise cannot_take(waiting[place])
+            held: dict[int, int] = dict(self._conn.execute(query).tuples().all())
+            for place in part:
+                if held.get(place, 0) < waiting[place]["unmet"]:
+                    raise cannot_take(waiting[place]["nid"])
 
     def copy(self, run: int, worker: str, nid: str, until: float) -> PlannedTest | None:
         """See `interface_work.Runs.copy`."""
@@ -111,7 +98,8 @@ class RunClaims:
         values = {"copied_to": worker, "lease_until": sa.func.coalesce(_later(until), until)}
         if not self._conn.execute(sa.update(table).where(which & free).values(**values)).rowcount:
             return None
-        (row,) = self._rows(run, [nid])
+        columns = [*_SHOWN, table.c.requires]
+        (row,) = many(self._conn, sa.select(*columns).where((table.c.run == run) & (table.c.nid == nid)))
         return planned(row)
 
     def extend(self, run: int, worker: str, at: float, until: float, running: str | None) -> int:
