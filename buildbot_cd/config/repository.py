@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_v
 
 from buildbot_cd.config.document import parse
 from buildbot_cd.config.problems import ConfigErrors, Location, did_you_mean
-from buildbot_cd.config.section import Globs, Name, Names, RelativePath, Section, Text
+from buildbot_cd.config.section import Argv, Globs, Name, Names, RelativePath, Section, Text
 from buildbot_cd.config.validation import validate
 
 if TYPE_CHECKING:
@@ -55,6 +55,22 @@ class RepositoryTests(Section):
     """Folders to collect from; without any the runner's own setting holds."""
     files: tuple[TestFiles, ...] = ()
     """What holds for the tests of some files."""
+    runner: Literal["pytest", "phpunit", "command"] = "pytest"
+    """What collects and runs the tests: `command` is anything that writes JUnit XML."""
+    list: Argv | None = None
+    """A command that prints the tests, one name a line; for `phpunit` one that writes its XML list to `{report}`."""
+    run: Argv | None = None
+    """A command that runs the tests in the file `{tests}` (or by `{filter}`) and writes JUnit XML to `{report}`."""
+
+    @model_validator(mode="after")
+    def _commands(self) -> Self:
+        if self.runner == "command" and (self.list is None or self.run is None):
+            raise ValueError("should hold 'list' and 'run', the commands of the runner 'command'")
+        if self.runner == "pytest" and (self.list or self.run):
+            raise ValueError("should hold 'runner: command' or 'runner: phpunit' beside 'list' and 'run'")
+        if self.run is not None and "{report}" not in " ".join(self.run):
+            raise ValueError("run: should name the file '{report}' to which the runner writes JUnit XML")
+        return self
 
 
 class PathRule(Section):

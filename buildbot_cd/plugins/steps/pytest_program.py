@@ -16,7 +16,11 @@ from buildbot_cd.plugins.steps.program import ProgramStep
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from buildbot_cd.config.repository import RepositoryTests
     from buildbot_cd.store.rows import PlannedTest
+
+MAP = ".buildbot-cd.yaml"
+"""The repository's own file, at its top."""
 
 PROGRAM = "../cd_pytest.py"
 """Where the program lies on the worker: beside the checkout, never in it."""
@@ -24,6 +28,8 @@ PROGRAM = "../cd_pytest.py"
 WARM = "../cd_warm.py"
 FILES = "../cd_files.txt"
 SOCKET = "../cd_warm.sock"
+JUNIT = "../cd_junit.py"
+JUNIT_REPORT = "../cd_junit_report.py"
 
 
 class PytestStep(ProgramStep):
@@ -49,6 +55,28 @@ class PytestStep(ProgramStep):
     async def pytest(self, verb: str, found: Callable[[dict[str, Any]], None], *args: str) -> int | None:
         """Call the program; ``verb`` is collect or run, ``args`` its own arguments."""
         return await self.program([str(self.python), PROGRAM, verb, *args], found, log=verb)
+
+    async def foreign(
+        self, verb: str, tests: RepositoryTests, found: Callable[[dict[str, Any]], None], nids: Sequence[str] = ()
+    ) -> int | None:
+        """Collect or run with another runner than pytest; its program speaks the same events."""
+        if not self.getProperty("cd_junit_sent"):
+            folder = resources.files("buildbot_cd.worker.tests")
+            for name, place in (("junit_stream.py", JUNIT), ("junit.py", JUNIT_REPORT)):
+                await self.send(folder.joinpath(name).read_text("utf-8"), place)
+            self.setProperty("cd_junit_sent", True, "Continuous deployment")
+        request = {"runner": tests.runner, "list": tests.list, "run": tests.run, "tests": list(nids)}
+        return await self.program([str(self.python), JUNIT, verb], found, request=request, log=verb)
+
+    async def map_text(self) -> str:
+        """The repository's own file as the revision has it; empty if there is none."""
+        lines: list[str] = []
+        code = await self.lines(["git", "show", f"HEAD:{MAP}"], lines)
+        if self.getProperty("cd_range") is None:  # a patch may have changed it
+            fresh: list[str] = []
+            if await self.lines(["cat", MAP], fresh) == 0:
+                return "\n".join(fresh)
+        return "\n".join(lines) if code == 0 else ""
 
     async def warm_up(self, files: Sequence[str]) -> bool:
         """Leave a pytest on the worker that has collected these files; False if it could not."""

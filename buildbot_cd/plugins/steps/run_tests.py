@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 from twisted.internet import defer, task
 
+from buildbot_cd.config import parse_repository
 from buildbot_cd.core.dispatch.leases import BEAT, hung
 from buildbot_cd.engine.logs import logged
 from buildbot_cd.plugins.steps.chunk_results import ChunkResults
-from buildbot_cd.plugins.steps.pytest_program import PytestStep
+from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
 from buildbot_cd.store.rows import HARMLESS, TestResult
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 LIST = "../cd_tests.txt"
 """Where a chunk's test ids are written for a pytest that does not stay."""
+
+FOREIGN = ("phpunit:", "junit:")
+"""What ids of tests of other runners begin with; a repository has one runner."""
 
 FALSE_STARTS = 2
 """So often may a runner end before it began a test; then its tests have no answer."""
@@ -106,8 +110,12 @@ class RunTests(PytestStep):
         return self.false_starts < FALSE_STARTS
 
     async def _ask_pytest(self, chunk: Sequence[PlannedTest], heard: ChunkResults) -> int | None:
-        """Run the chunk by the pytest that stays, else by a fresh one."""
+        """Run the chunk by the pytest that stays, else by a fresh one, or by the project's own runner."""
         ours = [one for one in chunk if one.nid.startswith("pytest:")]
+        foreign = [one.nid for one in chunk if one.nid.startswith(FOREIGN)]
+        if foreign:
+            tests = parse_repository(await self.map_text(), MAP).tests
+            return await self.foreign("run", tests, heard.note, foreign)
         if not ours:
             heard.ended = True
             return None

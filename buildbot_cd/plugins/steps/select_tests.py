@@ -10,15 +10,12 @@ from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot_cd.config import ConfigErrors, parse_repository
 from buildbot_cd.core.selection import Change, test_of
 from buildbot_cd.errors import SelectionError
-from buildbot_cd.plugins.steps.pytest_program import PytestStep
+from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
 from buildbot_cd.store.rows import RunState
 
 if TYPE_CHECKING:
     from buildbot_cd.config import RepositoryConfig
     from buildbot_cd.core.selection import Selection, Test
-
-MAP = ".buildbot-cd.yaml"
-"""The repository's own file, at its top."""
 
 DIFF = ("git", "-c", "core.quotePath=false", "diff", "--name-only", "--no-renames")
 """Names of changed files; of a moved one both, since rules may match either."""
@@ -41,7 +38,7 @@ class SelectTests(PytestStep):
             return SKIPPED
         await self.prepare()
         try:
-            repository = parse_repository(await self._map(), MAP)
+            repository = parse_repository(await self.map_text(), MAP)
             tests, broken = await self._collect(repository)
             if broken:
                 return await self._cannot_collect(run.id, broken)
@@ -61,15 +58,6 @@ class SelectTests(PytestStep):
         self.setProperty("cd_run", made.id, "Continuous deployment")
         return made.id
 
-    async def _map(self) -> str:
-        lines: list[str] = []
-        code = await self.lines(["git", "show", f"HEAD:{MAP}"], lines)
-        if self.getProperty("cd_range") is None:  # a patch may have changed the map
-            fresh: list[str] = []
-            if await self.lines(["cat", MAP], fresh) == 0:
-                return "\n".join(fresh)
-        return "\n".join(lines) if code == 0 else ""
-
     async def _collect(self, repository: RepositoryConfig) -> tuple[list[Test], list[tuple[str, str]]]:
         tests: list[Test] = []
         broken: list[tuple[str, str]] = []
@@ -80,7 +68,10 @@ class SelectTests(PytestStep):
             elif event.get("event") == "error":
                 broken.append((str(event.get("path") or "collection"), str(event.get("text") or "")))
 
-        code = await self.pytest("collect", found, "--", *repository.tests.roots)
+        if repository.tests.runner == "pytest":
+            code = await self.pytest("collect", found, "--", *repository.tests.roots)
+        else:
+            code = await self.foreign("collect", repository.tests, found)
         if code not in (0, 5) and not broken and not tests:
             broken.append(("", f"collection ended with {code}: see the log of this step"))
         return tests, broken

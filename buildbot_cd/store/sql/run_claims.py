@@ -73,7 +73,7 @@ class RunClaims:
         for nid in names:
             if nid not in rows:
                 raise cannot_take(nid)
-        self._check(run, worker, {row["position"]: row for row in rows.values() if row["unmet"]})
+        self._check(run, worker, {rows[nid]["position"]: rows[nid] for nid in names if rows[nid]["unmet"]})
         return tuple(planned(rows[nid]) for nid in names)
 
     def _check(self, run: int, worker: str, waiting: Mapping[int, Mapping[str, Any]]) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reads JUnit XML of any runner: counts ``<testcase>`` elements, believes no ``tests=`` attribute.
 
-Foreign text: a document type is refused before any entity in it could be expanded, and size and depth are limited.
+Workers are sent this file too (Python 3.8 or later). Foreign text: a document type is refused before any entity in it
+could be expanded, and size and depth are limited.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import unicodedata
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from buildbot_cd.errors import CdError
+try:
+    from buildbot_cd.errors import CdError as Wrong
+except ImportError:  # sent to a worker, alone
+    Wrong = Exception  # type: ignore[misc,assignment]
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_DEPTH = 100
@@ -24,11 +28,11 @@ _ORDER = ("passed", "skipped", "error", "failed")
 """A test case with several verdicts has the last of these that it holds."""
 
 
-class JUnitError(CdError):
+class JUnitError(Wrong):
     """The text is no JUnit XML that we are willing to read; says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One ``<testcase>``; ``path`` is empty if the runner did not say; ``seconds`` are the runner's own."""
 
@@ -69,7 +73,7 @@ def _refuse(name: str, *_ids: object) -> None:
     raise JUnitError(f"the report declares a document type ({name}), which JUnit XML has not; it is not read")
 
 
-@dataclass(slots=True)
+@dataclass
 class _Open:
     """A test case that is being read."""
 

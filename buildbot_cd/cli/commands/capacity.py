@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``buildbot-cd capacity``: how many test workers are enough, from recorded runs, and which tests to split first."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from buildbot_cd.config.units import parse_duration
+from buildbot_cd.core.dispatch import Speed, Work, relative
+from buildbot_cd.core.dispatch.capacity import Recorded, enough, splits
+from buildbot_cd.errors import CdError
+from buildbot_cd.store import EngineStore
+from buildbot_cd.store.rows import BLOCKED, RunState
+
+if TYPE_CHECKING:
+    from buildbot_cd.store import Tx
+    from buildbot_cd.store.rows import RunTest
+
+HELP = "how many test workers bring 95 of 100 runs under the budget, and which tests to split first (exit 1: none does)"
+
+OVERHEAD = 0.3
+"""Seconds that a chunk costs as long as none was measured."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its own arguments."""
+    parser.add_argument("--db", required=True, metavar="URL", help="the master's db_url, with an absolute path")
+    parser.add_argument("--gate", default="trunk", help="which gate's runs (%(default)s)")
+    parser.add_argument("--budget", type=_seconds, default=720.0, help="how long a run may take: 12m, 90s (12m)")
+    parser.add_argument("--runs", type=int, default=20, help="so many of the newest runs are played (%(default)s)")
+    parser.add_argument("--most", type=int, default=200, help="no more workers than so many are tried (%(default)s)")
+    parser.add_argument("--start", type=_seconds, default=2.0, help="from a worker's start to its first test (2s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(given: argparse.Namespace) -> int:
+    """0 if a number of workers is enough, 1 if none is."""
+    runs, overhead = _recorded(given.db, given.gate, max(given.runs, 1))
+    if not runs:
+        raise CdError(f"gate {given.gate} has no finished run; --gate names another one")
+    found = enough(runs, given.budget, max(given.most, 1), given.start, overhead)
+    long = splits(runs, found.workers or max(given.most, 1))
+    if given.json:
+        told = {"workers": found.workers, "tried": found.tried, "split": [[x.nid, x.seconds, x.gain] for x in long]}
+        print(json.dumps(told, indent=1))
+    else:
+        print(f"{len(runs)} runs, played with {overhead:.2f} s a chunk\n\nworkers  median   95th percentile")
+        for workers, median, late in found.tried:
+            print(f"{workers:7}  {median:6.0f} s  {late:6.0f} s{'  <- enough' if workers == found.workers else ''}")
+        for one in long:
+            print(f"split {one.nid.removeprefix('pytest:')}: {one.seconds:.0f} s; halved, runs gain {one.gain:.0f} s")
+        if found.workers is None:
+            print(f"no number of workers up to {given.most} is enough")
+    return 0 if found.workers is not None else 1
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _recorded(url: str, gate: str, limit: int) -> tuple[list[Recorded], float]:
+    """The newest finished runs of the gate, and the mean cost of a chunk."""
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        return EngineStore(engine).transact_now(lambda tx: _read(tx, gate, limit))
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        raise CdError(f"--db {url.partition('@')[2] or url}: {str(error).splitlines()[0]}") from error
+
+
+def _read(tx: Tx, gate: str, limit: int) -> tuple[list[Recorded], float]:
+    known = {name: Speed(*row) for name, row in tx.durations.speeds(gate).items()}
+    speeds = relative(known, known)
+    costs = [one.overhead for one in known.values() if one.overhead is not None]
+    found: list[Recorded] = []
+    for landing in tx.landings.recent(gate, 10 * limit):
+        for one in tx.runs.for_landing(landing.id):
+            if one.kind == "gate" and one.state is RunState.DONE and len(found) < limit:
+                made = _run(tx.runs.tests(one.id), speeds)
+                found += [made] if made.works else []
+    return found, sum(costs) / len(costs) if costs else OVERHEAD
+
+
+def _run(tests: tuple[RunTest, ...], speeds: dict[str, float]) -> Recorded:
+    ran = [one for one in tests if one.seconds is not None and one.outcome not in (BLOCKED, "missing")]
+    works = [Work(one.nid, one.nid.partition(":")[2].partition("::")[0], tuple(one.requires), one.group) for one in ran]
+    took = {one.nid: max(one.seconds or 0.0, 1e-6) * speeds.get(one.worker or "", 1.0) for one in ran}
+    return Recorded(works, {one.nid: one.estimate for one in ran}, took)
