@@ -51,7 +51,7 @@ class Yard:
 
 
 def test_a_run_goes_from_plan_to_end() -> None:
-    """Selected tests are queued longest first, claimed by two workers, and learnt from."""
+    """Selected tests are queued, claimed by two workers, and learnt from without anybody asking (pytest-split #20)."""
     yard = Yard()
     tests = [Test(f"pytest:t/a.py::t{n}", "t/a.py", frozenset({"x"})) for n in range(6)]
     change = Change(("src/a",), ("s\n\nTags: x",))
@@ -194,3 +194,40 @@ def test_a_claim_of_an_unknown_run_fails_for_who_asked() -> None:
     with pytest.raises(StoreError):
         yard.claim(99, "w1")
     assert yard.claim(yard.planned(PlannedTest("a")), "w1") == ["a"]
+
+
+def test_shards_may_collect_different_tests() -> None:
+    """A shard that does not find a test says so; nobody has to have collected the same (xdist: "Different tests")."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 1, 2), PlannedTest("b", 1, 1))
+    assert yard.claim(run, "w1") == ["a"]
+    yard.report(run, "w1", "missing", "a")
+    assert yard.claim(run, "w2") == ["b"]
+    yard.report(run, "w2", "passed", "b")
+    counts = yard.now(yard.runs.counts(run))
+    assert (counts.done, counts.failed) == (2, 1)
+
+
+def test_a_shard_that_ignores_its_share_changes_nothing() -> None:
+    """A runner that runs everything in each shard gives every test one result, the first (Bazel #18228)."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 1, 2), PlannedTest("b", 1, 1))
+    yard.claim(run, "w1")
+    yard.report(run, "w1", "passed", "a", "b")
+    yard.report(run, "w2", "failed", "a", "b")
+    tests = yard.now(yard.runs.tests(run))
+    assert [(one.nid, one.outcome, one.worker) for one in tests] == [("a", "passed", "w1"), ("b", "passed", "w1")]
+
+
+def test_one_idle_shard_stays_for_what_may_come_back() -> None:
+    """When nothing waits the others leave, so that their workers are free; what a dead shard gives back is taken."""
+    yard = Yard(workers=3)
+    run = yard.planned(PlannedTest("a", 1, 1))
+    assert yard.claim(run, "w1") == ["a"]
+    assert not yard.now(yard.runs.may_leave(run, "w2"))
+    assert yard.now(yard.runs.may_leave(run, "w3"))
+    yard.now(yard.runs.release(run, "w1"))
+    assert not yard.now(yard.runs.may_leave(run, "w3"))
+    assert yard.claim(run, "w2") == ["a"]
+    yard.report(run, "w2", "passed", "a")
+    assert yard.now(yard.runs.may_leave(run, "w2"))

@@ -153,14 +153,14 @@ def test_chains_spread_over_idle_workers() -> None:
 
 
 def test_one_of_a_few_tests_each() -> None:
-    """With fewer tests than workers nobody takes two: no shard stays empty that could have helped."""
+    """With fewer tests than workers nobody takes two, and an empty share is no failure (pytest-split #26, #95)."""
     ready = [Ready(f"t{n}", 0.01, 0.01) for n in range(3)]
     shares = assign([Asker(f"w{n}") for n in range(5)], Offer(ready, 0.03), PACE)
     assert sorted(shares.values()) == [(), (), ("t0",), ("t1",), ("t2",)]
 
 
 def test_chunks_shrink_towards_the_end() -> None:
-    """Guided self-scheduling: much at first, little at the end."""
+    """Guided self-scheduling: much at first, little at the end, so no serial tail is left (xdist #621, #855)."""
     ready = [Ready(f"t{n:04}", 1, 1) for n in range(1000)]
     sizes = []
     while ready:

@@ -27,7 +27,7 @@ def test_the_queue_is_a_permutation_by_falling_rank(suite: tuple[list[Work], dic
 
 @given(suites())
 def test_the_queue_does_not_depend_on_the_order_of_collection(suite: tuple[list[Work], dict[str, float]]) -> None:
-    """Reversing what was collected leaves ranks and seconds as they were."""
+    """Reversing what was collected leaves ranks and seconds as they were (pytest-split #25)."""
     works, seconds = suite
     one, other = order(works, known(seconds)), order(works[::-1], known(seconds))
     assert {x.nid: (x.seconds, x.rank) for x in one} == {x.nid: (x.seconds, x.rank) for x in other}
@@ -56,7 +56,7 @@ def test_an_unseen_test_stands_in_the_first_quarter() -> None:
 
 
 def test_a_group_counts_as_one_long_test() -> None:
-    """Ten short tests that travel together go before one that is longer than each of them."""
+    """Ten short tests that travel together go before a longer one: by seconds, not by number (xdist #632, #778)."""
     works = [Work("single"), *(Work(f"g{number}", group="db") for number in range(10))]
     seconds = {"single": 5.0, **{f"g{number}": 1.0 for number in range(10)}}
     assert [one.nid for one in order(works, known(seconds))][-1] == "single"

@@ -273,7 +273,7 @@ def test_a_file_that_cannot_be_collected_is_an_error_of_its_tests(warm: Warm) ->
 
 
 def test_a_warm_chunk_is_quick(warm: Warm) -> None:
-    """A chunk costs a client and no new pytest: in process time less than half of what a fresh one takes."""
+    """A chunk costs a client and no new pytest, in process time less than half of a fresh one (Knapsack #146)."""
     warm.project.write(test_a="def test_1(): pass\n")
     warm.start()
 
