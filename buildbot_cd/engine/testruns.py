@@ -46,6 +46,9 @@ OVERHEAD = 0.3
 GATHER = 2.0
 """Seconds that the first shard of a run waits for the others: then the fastest of them gets the longest test."""
 
+FEW = 4
+"""Tests of a run, such as a retry's, that is over with one chunk."""
+
 TRUSTED = 3
 """A test says something of its worker's speed if so many of its runs are known."""
 
@@ -219,8 +222,10 @@ class TestRuns:
         return not counts.claimed or self._reserves.setdefault(run, worker) != worker
 
     async def files(self, run: int) -> tuple[str, ...]:
-        """The files of the run's tests."""
+        """The files of the run's tests; none if these are so few that one fresh runner is cheaper than one that stays."""
         nids = await self.store.transact(lambda tx: tx.runs.nids(run))
+        if len(nids) < FEW:
+            return ()
         ours = (nid.removeprefix("pytest:") for nid in nids if nid.startswith("pytest:"))
         return tuple(dict.fromkeys(nid.partition("::")[0] for nid in ours))
 

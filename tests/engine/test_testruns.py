@@ -231,3 +231,13 @@ def test_one_idle_shard_stays_for_what_may_come_back() -> None:
     assert yard.claim(run, "w2") == ["a"]
     yard.report(run, "w2", "passed", "a")
     assert yard.now(yard.runs.may_leave(run, "w2"))
+
+
+def test_a_runner_stays_only_where_it_pays() -> None:
+    """The files to collect are those of the run's pytest tests; for a retry of a few tests nothing stays."""
+    yard = Yard()
+    many = [PlannedTest(f"pytest:t/f{n % 2}.py::t{n}") for n in range(5)]
+    run = yard.planned(*many, PlannedTest("map:.buildbot-cd.yaml"))
+    assert yard.now(yard.runs.files(run)) == ("t/f0.py", "t/f1.py")
+    yard.time += 1
+    assert yard.now(yard.runs.files(yard.planned(*many[:2]))) == ()
