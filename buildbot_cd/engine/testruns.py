@@ -222,7 +222,7 @@ class TestRuns:
         return not counts.claimed or self._reserves.setdefault(run, worker) != worker
 
     async def files(self, run: int) -> tuple[str, ...]:
-        """The files of the run's tests; none if these are so few that one fresh runner is cheaper than one that stays."""
+        """The files of the run's tests; none if these are so few that a fresh runner is cheaper than one that stays."""
         nids = await self.store.transact(lambda tx: tx.runs.nids(run))
         if len(nids) < FEW:
             return ()
