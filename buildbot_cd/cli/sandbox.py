@@ -51,10 +51,12 @@ class Sandbox:
 
     def collect(self, repository: RepositoryConfig) -> list[Test]:
         """Its tests. Raises CdError with the reasons if something cannot be collected."""
-        program = resources.files("buildbot_cd.worker.tests").joinpath("pytest_stream.py")
-        with resources.as_file(program) as path:
-            argv = [self.python, str(path), "collect", "--", *repository.tests.roots]
-            done = _call(argv, self.top)
+        suite = repository.tests
+        name = "pytest_stream.py" if suite.runner == "pytest" else "junit_stream.py"
+        request = {"runner": suite.runner, "list": suite.list, "run": suite.run}
+        with resources.as_file(resources.files("buildbot_cd.worker.tests").joinpath(name)) as path:
+            roots = ["--", *suite.roots] if suite.runner == "pytest" else []
+            done = _call([self.python, str(path), "collect", *roots], self.top, json.dumps(request))
         joiner, tests, broken = Joiner(), [], []
         for line in done.stdout.splitlines():
             event: dict[str, Any] = joiner.feed(line) or {}
@@ -103,8 +105,10 @@ def _git(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def _call(argv: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def _call(argv: list[str], folder: Path, given: str = "") -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, errors="replace")
+        return subprocess.run(
+            argv, cwd=folder, input=given, capture_output=True, text=True, check=False, errors="replace"
+        )
     except OSError as error:
         raise CdError(f"{argv[0]} cannot be called: {error}; name another one with --python") from error

@@ -151,3 +151,16 @@ def test_lint_tells_what_does_not_fit(checkout: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert call("lint", checkout) == 1
     assert "error: .buildbot-cd.yaml: rules[1].paths: src/taxes* matches no file" in capsys.readouterr().out
+
+
+def test_tests_of_any_runner_are_selected(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that prints names is enough to select by files and globs."""
+    (checkout / "list.py").write_text("print('spec/cart.x::total\\nspec/tax.x::rate')\n")
+    command = f"[{sys.executable}, list.py]"
+    (checkout / ".buildbot-cd.yaml").write_text(
+        f"tests:\n  runner: command\n  list: {command}\n  run: [./run, '{{tests}}', '{{report}}']\n"
+        "  files: [{glob: 'spec/cart*', tags: cart}]\n" + MAP.splitlines()[0] + "\n" + MAP.splitlines()[1] + "\n"
+    )
+    commit(checkout, "another runner")
+    (checkout / "src/cart.py").write_text("x = 1\n")
+    assert list(selected(checkout, capsys)) == ["total"]

@@ -65,6 +65,15 @@ class Shard(RunTests):
         self.yard.fresh += 1
         return await self.yard.runner([], found)
 
+    async def foreign(
+        self, verb: str, tests: Any, found: Callable[[dict[str, Any]], None], nids: Sequence[str] = ()
+    ) -> int | None:
+        self.yard.chunks.append([tests.runner, verb, *nids])
+        return await self.yard.runner(nids, found)
+
+    async def map_text(self) -> str:
+        return "tests: {runner: phpunit}"
+
     async def cool(self) -> None:
         self.yard.cooled = True
 
@@ -72,13 +81,13 @@ class Shard(RunTests):
 class Yard:
     """A run with tests a to d, and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *nids: str) -> None:
         self.clock = task.Clock()
         self.store = MemoryStore()
         tests = TestRuns(self.store, "trunk", lambda: 1, self.clock.seconds, lambda _run: None)
         self.engine = SimpleNamespace(tests=tests, now=self.clock.seconds, pause=self.pause)
         self.run = self.store.transact_now(lambda tx: tx.runs.create("r", "trunk", None, "gate", "abc", 0.0)).id
-        planned = [PlannedTest(nid, 0.1, 4 - rank) for rank, nid in enumerate((A, B, C, D))]
+        planned = [PlannedTest(nid, 0.1, 4 - rank) for rank, nid in enumerate(nids or (A, B, C, D))]
         self.store.transact_now(lambda tx: tx.runs.plan(self.run, planned, {}, None, 0.0))
         self.properties: dict[str, Any] = {"cd_run": self.run, "buildername": "cd-test"}
         self.starts: list[tuple[str, ...]] = []
@@ -197,3 +206,13 @@ def test_a_test_that_hangs_is_an_error(yard: Yard) -> None:
     rest.callback(None)
     assert done == [2]
     assert yard.outcomes == {"a": "error", "b": "passed", "c": "passed", "d": "passed"}
+
+
+def test_tests_of_another_runner_go_to_its_program() -> None:
+    """PHPUnit's tests are run by the program that speaks its language, as the map says; no pytest stays."""
+    yard = Yard("phpunit:T.php::T::a", "phpunit:T.php::T::b")
+    assert yard.worked() == [0]
+    assert [one[:2] for one in yard.chunks] == [["phpunit", "run"]] * len(yard.chunks)
+    assert set(yard.outcomes.values()) == {"passed"}
+    assert yard.starts == []
+    assert not yard.cooled
