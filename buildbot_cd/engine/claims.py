@@ -39,7 +39,7 @@ class Given:
     doomed: tuple[str, ...] = ()
 
 
-def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, overhead: float, now: float) -> Given:
+def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead: float, now: float) -> Given:
     """Answer everybody that asks; ``pool`` is how many workers share the run at most.
 
     ``overhead`` is what a chunk costs in seconds, as long as nothing was learnt of that.
@@ -51,26 +51,20 @@ def claim(tx: Tx, run: int, asks: Sequence[Ask], pool: int, overhead: float, now
     doomed = _doom(tx, run, found, now)
     if doomed:
         found = _look(tx, run, len(asks))
-    gate = _gate(tx, run)
     known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
     alone = any(ask.alone for ask in asks)
     costs = [one.overhead for one in known.values() if one.overhead is not None]
     pace = warm(sum(costs) / len(costs) if costs else overhead)
     offer, askers = _offer(found, asks, known, 1 if alone else pool)
     shares: dict[str, tuple[PlannedTest, ...]] = {}
+    estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)}
     for worker, nids in assign(askers, offer, pace).items() if offer.ready else ():
         if nids:
-            estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)}
             until = now + lease(sum(estimate[nid] for nid in nids))
             shares[worker] = tx.runs.take(run, worker, nids, now, until)
     if not found.ready and not found.waiting and found.holders:
         shares |= _copies(tx, run, asks, now)
     return Given(shares, doomed)
-
-
-def _gate(tx: Tx, run: int) -> str:
-    found = tx.runs.get(run)
-    return "" if found is None else found.gate
 
 
 def _look(tx: Tx, run: int, askers: int) -> Look:

@@ -165,7 +165,7 @@ class TestRuns:
         asks = list(asking)
         try:
             given = await self.store.transact(
-                lambda tx: claim(tx, run, asks, max(1, self.workers()), OVERHEAD, self.now())
+                lambda tx: claim(tx, self.gate, run, asks, max(1, self.workers()), OVERHEAD, self.now())
             )
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for waiter in asking.values():

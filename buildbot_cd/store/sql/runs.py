@@ -71,7 +71,7 @@ class SqlRuns:
         lower_bound: float | None,
         at: float,
     ) -> bool:
-        self._existing(ident)
+        self._state(ident)
         values = {
             "state": RunState.RUNNING.value,
             "planned_at": at,
@@ -84,63 +84,63 @@ class SqlRuns:
         return True
 
     def look(self, ident: int, most: int) -> Look:
-        if self._existing(ident).state is not RunState.RUNNING:
+        if self._state(ident) is not RunState.RUNNING:
             return Look((), (), 0.0, ())
         return self._claims.look(ident, most)
 
     def take(
         self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
     ) -> tuple[PlannedTest, ...]:
-        if self._existing(ident).state is not RunState.RUNNING:
+        if self._state(ident) is not RunState.RUNNING:
             return ()
         return self._claims.take(ident, clean(worker), nids, at, lease_until)
 
     def held(self, ident: int) -> tuple[RunTest, ...]:
-        self._existing(ident)
+        self._state(ident)
         claimed = (run_test.c.run == ident) & (run_test.c.state == WorkState.CLAIMED.value)
         query = sa.select(run_test).where(claimed).order_by(run_test.c.position)
         return tuple(_run_test(row) for row in many(self._conn, query))
 
     def copy(self, ident: int, worker: str, nid: str, lease_until: float) -> PlannedTest | None:
-        self._existing(ident)
+        self._state(ident)
         return self._claims.copy(ident, clean(worker), clean(nid), lease_until)
 
     def extend(self, ident: int, worker: str, at: float, until: float, running: str | None = None) -> int:
-        self._existing(ident)
+        self._state(ident)
         return self._claims.extend(ident, clean(worker), at, until, clean_or_none(running))
 
     def expire(self, ident: int, at: float) -> tuple[str, ...]:
-        self._existing(ident)
+        self._state(ident)
         return self._claims.expire(ident, at)
 
     def release(self, ident: int, worker: str, suspect: str | None = None) -> int:
-        self._existing(ident)
+        self._state(ident)
         return self._claims.release(ident, clean(worker), clean_or_none(suspect))
 
     def report(self, ident: int, worker: str, results: Sequence[TestResult], at: float) -> tuple[str, ...]:
-        if self._existing(ident).state is not RunState.RUNNING:
+        if self._state(ident) is not RunState.RUNNING:
             return ()
         return self._queue.report(ident, clean(worker), results, at)
 
     def tests(self, ident: int) -> tuple[RunTest, ...]:
-        self._existing(ident)
+        self._state(ident)
         query = sa.select(run_test).where(run_test.c.run == ident).order_by(run_test.c.position)
         return tuple(_run_test(row) for row in many(self._conn, query))
 
     def worked(self, ident: int) -> tuple[float | None, tuple[str, ...]]:
-        self._existing(ident)
+        self._state(ident)
         mine = run_test.c.run == ident
         last = self._conn.execute(sa.select(sa.func.max(run_test.c.done_at)).where(mine)).scalar()
         names = sa.select(run_test.c.worker).where(mine & run_test.c.worker.is_not(None)).distinct()
         return last, tuple(sorted(self._conn.execute(names).scalars()))
 
     def nids(self, ident: int) -> tuple[str, ...]:
-        self._existing(ident)
+        self._state(ident)
         query = sa.select(run_test.c.nid).where(run_test.c.run == ident).order_by(run_test.c.position)
         return tuple(self._conn.execute(query).scalars())
 
     def counts(self, ident: int) -> Counts:
-        self._existing(ident)
+        self._state(ident)
         columns = (run_test.c.state, run_test.c.outcome)
         query = sa.select(*columns, sa.func.count()).where(run_test.c.run == ident).group_by(*columns)
         totals = {"waiting": 0, "claimed": 0, "done": 0, "failed": 0}
@@ -151,15 +151,17 @@ class SqlRuns:
         return Counts(**totals)
 
     def finish(self, ident: int, at: float, error: str = "") -> bool:
-        self._existing(ident)
+        self._state(ident)
         values = {"state": RunState.DONE.value, "ended_at": at, "error": clean(error)}
         return self._move(ident, [RunState.PLANNING, RunState.RUNNING], values)
 
-    def _existing(self, ident: int) -> Run:
-        found = self.get(ident)
-        if found is None:
+    def _state(self, ident: int) -> RunState:
+        """Without the selection, which may be megabytes of JSON: claims and reports come many times a second."""
+        query = sa.select(table.c.state).where(table.c.id == ident)
+        state = self._conn.execute(query).scalar_one_or_none() if fits(ident) else None
+        if state is None:
             raise missing("test run", ident)
-        return found
+        return RunState(state)
 
     def _move(self, ident: int, states: list[RunState], values: Mapping[str, Any]) -> bool:
         where = (table.c.id == ident) & table.c.state.in_([state.value for state in states])
