@@ -252,7 +252,8 @@ class GateMachine(RuleBasedStateMachine):
         """With all healed and every halt resumed, C1-C2 and L1-L5 hold."""
         world = self.world
         world.order(release_all)
-        for _ in range(30):
+        world.cascade = 50  # people push by hand what was too much for the gate
+        for _ in range(15):
             world.settle()
             self.holds()
             for name, check in AT_REST.items():
@@ -262,7 +263,7 @@ class GateMachine(RuleBasedStateMachine):
                 break
             self.resume()
         why = world.view.gate.mode_reason
-        assert world.view.gate.mode is Mode.OPEN or world.rewritten or "cascade" in why, f"L1: no way out: {why}"
+        assert world.view.gate.mode is Mode.OPEN or world.rewritten, f"L1: no way out: {why}"
 
 
 def release_all(now: Any) -> Any:

@@ -315,7 +315,7 @@ def test_the_same_patch_is_refused_with_what_failed_unless_a_reason_is_given(wor
 
 
 def test_a_change_undone_by_hand_does_not_come_back(world: World) -> None:
-    """When people undo a bad change before the gate does, its empty revert tells later replays about it."""
+    """When people undo a bad change before the gate does, later replays know of it all the same."""
     bad = push(world, "ann@x", "a", kind="broken")
     world.repo.push("bob@x", {"a": "root"})
     world.settle()
