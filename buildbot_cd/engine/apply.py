@@ -60,17 +60,19 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
     """Write the move. Raises StaleVersion or SlotTaken if somebody else was faster: then nothing is written."""
     name, epoch = snapshot.gate.name, snapshot.gate.epoch
     dropped = _drop(tx, move.drop, now)
-    for slot, landing in move.free:
-        tx.slots.free(name, slot, landing)
+    for slot, ident in move.free:
+        tx.slots.free(name, slot, ident)
     if move.gate is not None:
         epoch = tx.gates.update(move.gate).epoch
     written = [
         tx.landings.update(changed, actor=move.actor, reason=changed.reason or move.reason, at=now)
         for changed in move.landings
     ]
-    for slot, landing in move.take:
-        tx.slots.take(name, slot, landing, now)
+    for slot, ident in move.take:
+        tx.slots.take(name, slot, ident, now)
     written += [_add(tx, name, new, now) for new in move.new]
+    for ident, test in move.flaky:
+        tx.trust.flaked(name, test, ident, now)
     for owner, effect in move.effects:
         tx.outbox.put(name, owner, effect, epoch, now)
     return Applied(move, dropped, tuple(written))
@@ -78,7 +80,8 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
 
 def _add(tx: Tx, gate: str, new: NewLanding, now: float) -> Landing:
     before = tx.landings.taken_back(gate, new.patch, new.named) if new.cause is None else None
-    new = relanded(new, before, new.retry)
+    wrong = before is not None and tx.trust.called_wrong(before.id)
+    new = relanded(new, before, new.retry or ("its revert was called wrong" if wrong else ""))
     added = tx.landings.add(
         gate,
         new.base,

@@ -44,6 +44,7 @@ def walk(seed: int, steps: int) -> GateMachine:
         preempt=chance.random() < 0.5,
         night=chance.random() < 0.2,
         cascade=chance.choice([50, 50, 2]),
+        caps=chance.choice([(1, 2, 1), (3, 6, 2), (50, 50, 50), (4, 10, 1)]),
     )
     try:
         for _ in range(steps):

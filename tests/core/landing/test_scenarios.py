@@ -9,7 +9,10 @@ import pytest
 
 from buildbot_cd.core.landing import control
 from buildbot_cd.core.landing.people import People, Push
+from buildbot_cd.core.landing.trust import Reverts
 from buildbot_cd.core.landing.values import EffectKind, Mode, Slot, State
+from buildbot_cd.engine.trust import call_wrong
+from buildbot_cd.errors import ControlRefused
 
 if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Landing
@@ -323,3 +326,46 @@ def test_a_change_undone_by_hand_does_not_come_back(world: World) -> None:
     push(world, "ann@x", "b", kind="broken")
     world.settle()
     assert world.repo.tree(world.repo.trunk) == world.repo.tree("root")
+
+
+def test_a_flake_is_noted_whatever_the_verdict_is(world: World) -> None:
+    """One test passed on another worker, one did not: the change is taken back, and the first test has flaked."""
+    world.repo.push("ann@x", {"b": ""})
+    bad = world.repo.push("ann@x", {"c": ""}).sha
+    world.truth.broken.add(bad)
+    take_in(world)
+    check(world, "flaky")
+    assert landing(world, bad).failing == ("test_a", "test_c")
+    check(world)
+    assert (state(world, bad), landing(world, bad).failing) == (State.REVERTING, ("test_c",))
+    flakes = world.store.transact_now(lambda tx: tx.trust.flakes("trunk", 0.0))
+    assert [(one.test, one.flakes) for one in flakes] == [("test_a", 1)]
+
+
+def test_a_revert_that_people_call_wrong_may_come_again(world: World) -> None:
+    """The same patch is tested anew, and the mistake counts in the gate's own figure."""
+    bad = push(world, "ann@x", "a", kind="broken")
+    check(world)
+    check(world)
+    finish(world, EffectKind.REVERT)
+    take_in(world)
+    first = landing(world, bad)
+    world.store.transact_now(call_wrong("trunk", first.id, "bob", "the runner was broken", world.now))
+    world.push_again("ann@x", first, "")
+    take_in(world)
+    again = landing(world, str(world.view.gate.trunk))
+    assert (again.relands, again.state) == (first.id, State.TESTING)
+    assert world.store.transact_now(lambda tx: tx.trust.reverts("trunk", 0.0)) == Reverts(1, 1)
+
+
+def test_only_the_gates_own_judgement_can_be_called_wrong(world: World) -> None:
+    """A landing that was withdrawn, or not reverted, was not judged."""
+    head = push(world, "ann@x", "a")
+    ident = landing(world, head).id
+    with pytest.raises(ControlRefused, match="only a landing that was taken back"):
+        world.store.transact_now(call_wrong("trunk", ident, "bob", "no", world.now))
+    world.order(lambda now: control.withdraw(now, now.landing(ident), "ann", world.policy, world.now))  # type: ignore[arg-type]
+    reconcile(world)
+    finish(world, EffectKind.REVERT)
+    with pytest.raises(ControlRefused, match="taken back as withdraw"):
+        world.store.transact_now(call_wrong("trunk", ident, "bob", "no", world.now))
