@@ -257,7 +257,7 @@ class GateMachine(RuleBasedStateMachine):
         world = self.world
         world.order(release_all)
         world.cascade = 50  # people push by hand what was too much for the gate
-        for _ in range(15):
+        for _ in range(60):
             world.settle()
             self.holds()
             for name, check in AT_REST.items():
