@@ -10,7 +10,7 @@ import pytest
 from buildbot_cd.core.landing import control
 from buildbot_cd.core.landing.people import People, Push
 from buildbot_cd.core.landing.trust import Reverts
-from buildbot_cd.core.landing.values import EffectKind, Mode, Slot, State
+from buildbot_cd.core.landing.values import EffectKind, IntentState, Mode, Slot, State
 from buildbot_cd.engine.trust import call_wrong
 from buildbot_cd.errors import ControlRefused
 
@@ -104,6 +104,8 @@ def test_production_fails_while_the_next_is_in_the_test_stage(world: World, upto
         assert state(world, second) == upto
     finish(world, EffectKind.ROLLOUT)
     fresh = landing(world, second)
+    stopped = [one.state for one in world.view.intents.values() if one.landing == fresh.id and "/checks/" in one.key]
+    assert stopped == [IntentState.DROPPED if upto == "testing" else IntentState.DONE]
     assert (fresh.state, fresh.attempt, fresh.candidate, fresh.infra_attempts) == (State.QUEUED, 2, None, 0)
     assert (fresh.not_before is not None) == (upto == "held")
     finish(world, EffectKind.ROLLBACK)
@@ -116,20 +118,44 @@ def test_production_fails_while_the_next_is_in_the_test_stage(world: World, upto
 
 def test_an_evicted_landing_frees_the_test_slot(world: World) -> None:
     """A landing that another one's withdrawal takes along may hold the slot: the gate must not wait for it for ever."""
-    below = push(world, "ann@x", "a")
-    ident = landing(world, below).id
-    check(world)
-    finish(world, EffectKind.ROLLOUT)
-    base = push(world, "ann@x", "b", kind="broken")
-    ident = landing(world, base).id
     world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
-    dependent = push(world, "bob@x", "b")
+    below, above = push(world, "ann@x", "a"), push(world, "bob@x", "a")
+    ident = landing(world, below).id
+    world.order(lambda now: control.hold(now.landing(ident), "ann", "later"))  # type: ignore[arg-type]
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    reconcile(world)
+    assert world.view.slots == {Slot.TEST: landing(world, above).id}
     world.order(lambda now: control.withdraw(now, now.landing(ident), "ann", world.policy, world.now))  # type: ignore[arg-type]
     reconcile(world)
     finish(world, EffectKind.REVERT)
-    gone = landing(world, dependent)
+    gone = landing(world, above)
     assert (gone.state, gone.cause, gone.revert_kind) == (State.REVERTED, ident, "dependent")
     assert world.view.slots == {}
+
+
+def test_one_landing_is_taken_back_at_a_time(world: World) -> None:
+    """A failure that is confirmed while another landing is being withdrawn waits for that."""
+    bad, other = push(world, "ann@x", "a", kind="broken"), push(world, "bob@x", "b")
+    check(world)
+    ident = landing(world, other).id
+    world.order(lambda now: control.withdraw(now, now.landing(ident), "bob", world.policy, world.now))  # type: ignore[arg-type]
+    check(world)
+    assert (state(world, other), state(world, bad)) == (State.REVERTING, State.CONFIRMING)
+    finish(world, EffectKind.REVERT)
+    assert (state(world, other), state(world, bad)) == (State.REVERTED, State.REVERTING)
+
+
+@pytest.mark.parametrize("world", [{"people": HURRY, "preempt": True}], indirect=True, ids=[""])
+def test_a_passed_landing_makes_no_room_for_an_emergency(world: World) -> None:
+    """It waits for the deploy slot only, and would be tested in vain."""
+    push(world, "bob@x", "a")
+    check(world)
+    passed = push(world, "bob@x", "b")
+    check(world)
+    sha = world.repo.push("ann@x", {"c": ""}).sha
+    world.hook(Push(passed, sha, "ann@x", {"cd.emergency": "INC-7"}))
+    take_in(world)
+    assert (state(world, passed), state(world, sha)) == (State.PASSED, State.QUEUED)
 
 
 def test_a_push_that_comes_with_the_revert_and_needs_what_it_takes_back(world: World) -> None:
