@@ -12,7 +12,7 @@ from buildbot_cd.core.landing.ingest import EMERGENCY_OPTION, Known, observed
 from buildbot_cd.core.landing.moves import EMERGENCY, enter
 from buildbot_cd.core.landing.people import People, Push
 from buildbot_cd.core.landing.reland import relanded
-from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, IntentState, State
+from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Intent, IntentState, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,17 +60,19 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
     """Write the move. Raises StaleVersion or SlotTaken if somebody else was faster: then nothing is written."""
     name, epoch = snapshot.gate.name, snapshot.gate.epoch
     dropped = _drop(tx, move.drop, now)
-    for slot, landing in move.free:
-        tx.slots.free(name, slot, landing)
+    for slot, ident in move.free:
+        tx.slots.free(name, slot, ident)
     if move.gate is not None:
         epoch = tx.gates.update(move.gate).epoch
     written = [
         tx.landings.update(changed, actor=move.actor, reason=changed.reason or move.reason, at=now)
         for changed in move.landings
     ]
-    for slot, landing in move.take:
-        tx.slots.take(name, slot, landing, now)
+    for slot, ident in move.take:
+        tx.slots.take(name, slot, ident, now)
     written += [_add(tx, name, new, now) for new in move.new]
+    for ident, test in move.flaky:
+        tx.trust.flaked(name, test, ident, now)
     for owner, effect in move.effects:
         tx.outbox.put(name, owner, effect, epoch, now)
     return Applied(move, dropped, tuple(written))
@@ -78,7 +80,8 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
 
 def _add(tx: Tx, gate: str, new: NewLanding, now: float) -> Landing:
     before = tx.landings.taken_back(gate, new.patch, new.named) if new.cause is None else None
-    new = relanded(new, before, new.retry)
+    wrong = before is not None and tx.trust.called_wrong(before.id)
+    new = relanded(new, before, new.retry or ("its revert was called wrong" if wrong else ""))
     added = tx.landings.add(
         gate,
         new.base,
@@ -152,6 +155,8 @@ def answer(
         intent = tx.outbox.get(key)
         if intent is None or not tx.outbox.finish(key, result, now):
             return Answered(counted=False)
+        if intent.kind is EffectKind.MARK and "stale" in result:
+            _mark_again(tx, intent, result["stale"], now)
         if intent.kind is EffectKind.OBSERVE and "tip" in result:
             snapshot = tx.snapshot(gate)
             move = observed(snapshot.gate, result, _known(tx, gate, result), people)
@@ -160,6 +165,17 @@ def answer(
         return Answered(counted=True)
 
     return run
+
+
+def _mark_again(tx: Tx, intent: Intent, found: str | None, now: float) -> None:
+    """A ref stands elsewhere than was thought, as before the first mark: set it from there, if the gate still wants it.
+
+    The database is the truth and the ref its picture. Once for each value found, so two that differ do not quarrel.
+    """
+    gate, name = tx.gates.get(intent.gate), str(intent.payload["ref"]).removeprefix("refs/cd/")
+    if gate is not None and getattr(gate, name, None) == intent.payload["new"]:
+        key = f"{gate.name}/mark/{name}/{gate.epoch}/{intent.payload['new']}/over/{found}"
+        tx.outbox.put(gate.name, None, Effect(EffectKind.MARK, key, {**intent.payload, "old": found}), gate.epoch, now)
 
 
 def _known(tx: Tx, gate: str, result: Mapping[str, Any]) -> Known:
@@ -226,7 +242,6 @@ def ask_look(name: str, now: float, why: str, *, news: bool = True) -> Callable[
     Looks go one after the other. With ``news`` a look that has begun may have been too early, so one more is asked for,
     but never a third; the regular look only wants that somebody looks, so that a slow git server is not buried in them.
     """
-    from buildbot_cd.core.landing.values import Effect
 
     def run(tx: Tx) -> bool:
         waiting = [one for one in tx.outbox.unfinished(name) if one.kind is EffectKind.OBSERVE]

@@ -169,11 +169,11 @@ class Checks:
         if run.state is RunState.PLANNING:
             return self._planning(parts.get(f"{key}#plan"))
         if run.state is RunState.DONE:
-            return _run_verdict(run, tx.runs.tests(run.id))
+            return _run_verdict(run, tx.runs.tests(run.id), _muted(tx, run, now))
         counts = tx.runs.counts(run.id)
         if not counts.waiting and not counts.claimed:
             tx.runs.finish(run.id, now)
-            return _run_verdict(run, tx.runs.tests(run.id))
+            return _run_verdict(run, tx.runs.tests(run.id), _muted(tx, run, now))
         return self._shards(tx, intent, parts, run, now)
 
     def _planning(self, plan: Intent | None) -> dict[str, Any] | None:
@@ -225,13 +225,20 @@ def _summary(outcomes: list[dict[str, Any]]) -> str:
     return "; ".join(said) or "all checks passed"
 
 
-def _run_verdict(run: Run, tests: tuple[RunTest, ...]) -> dict[str, Any]:
-    failing = [one.nid for one in tests if one.outcome not in (*HARMLESS, BLOCKED)]
+def _muted(tx: Tx, run: Run, now: float) -> frozenset[str]:
+    """Tests that run and do not count; a second look is only at those that count."""
+    return frozenset(one.test for one in tx.trust.quarantined(run.gate, now)) if run.kind == "gate" else frozenset()
+
+
+def _run_verdict(run: Run, tests: tuple[RunTest, ...], muted: frozenset[str] = frozenset()) -> dict[str, Any]:
+    failed = [one.nid for one in tests if one.outcome not in (*HARMLESS, BLOCKED)]
+    failing = [nid for nid in failed if nid not in muted]
     if run.error:
         return {"verdict": "infra", "reason": run.error}
     if failing:
         return {"verdict": "failed", "failing": failing}
-    return {"verdict": "passed", "reason": f"{len(tests)} tests passed"}
+    aside = f"; {len(failed)} in quarantine failed" if failed else ""
+    return {"verdict": "passed", "reason": f"{len(tests) - len(failed)} tests passed{aside}"}
 
 
 def _word(outcome: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.landing.values import Snapshot
     from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Pushes, Slots
+    from buildbot_cd.store.interface_trust import Trust
     from buildbot_cd.store.interface_work import Durations, Rollouts, Runs, Verdicts
 
 T = TypeVar("T")
@@ -54,6 +55,10 @@ class Tx(Protocol):
     @property
     def rollouts(self) -> Rollouts:
         """Rollouts and their hosts."""
+
+    @property
+    def trust(self) -> Trust:
+        """Flakes, quarantines, wrong reverts."""
 
     @property
     def verdicts(self) -> Verdicts:

@@ -106,6 +106,37 @@ push = sa.Table(
     _time("at"),
 )
 
+flake = sa.Table(
+    "cd_flake",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("test", sa.Text, primary_key=True),
+    sa.Column("landing", _Big, primary_key=True, autoincrement=False),
+    _time("at"),
+    sa.Index(None, "gate", "at"),
+)
+
+quarantine = sa.Table(
+    "cd_quarantine",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("test", sa.Text, primary_key=True),
+    _text("owner"),
+    _text("reason"),
+    _text("by"),
+    _time("at"),
+    _time("until"),
+)
+
+wrong_revert = sa.Table(
+    "cd_wrong_revert",
+    metadata,
+    sa.Column("landing", _Big, primary_key=True, autoincrement=False),
+    _text("by"),
+    _text("reason"),
+    _time("at"),
+)
+
 transition = sa.Table(
     "cd_transition",
     metadata,

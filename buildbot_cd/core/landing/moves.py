@@ -71,7 +71,7 @@ class Move:
     """What one transaction does: changed rows, slots, effects for the outbox, intents that are obsolete.
 
     ``effects`` pairs each effect with the landing it belongs to (None: the gate's own). ``drop`` holds landing ids
-    whose unfinished intents stop to matter.
+    whose unfinished intents stop to matter; ``flaky`` pairs landings with tests that failed and passed elsewhere.
     """
 
     reason: str
@@ -83,6 +83,7 @@ class Move:
     effects: tuple[tuple[int | None, Effect], ...] = ()
     drop: tuple[int, ...] = ()
     new: tuple[NewLanding, ...] = ()
+    flaky: tuple[tuple[int, str], ...] = ()
 
 
 def key_of(landing: Landing, kind: EffectKind) -> str:

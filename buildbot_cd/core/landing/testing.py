@@ -10,7 +10,7 @@ from buildbot_cd.core.landing.admission import start_test
 from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, notice
 from buildbot_cd.core.landing.reverting import begin_revert
 from buildbot_cd.core.landing.values import EffectKind, Landing, Snapshot, State
-from buildbot_cd.core.landing.verdict import Cause, classify
+from buildbot_cd.core.landing.verdict import Cause, Confirmation, classify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +65,18 @@ def tested(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], poli
 
 
 def confirmed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
-    """The failed tests ran again. ``result``: {retry: {test: outcome}, base: {test: outcome}, reason}."""
+    """The failed tests ran again. ``result``: {retry: {test: outcome}, base: {test: outcome}, reason}.
+
+    Whatever the verdict is, the tests that passed elsewhere are noted as flaky.
+    """
     found = classify(landing.failing, result.get("retry", {}), result.get("base", {}))
+    move = _judged(snapshot, landing, found, result, policy, now)
+    return replace(move, flaky=tuple((landing.id, test) for test in found.named(Cause.FLAKY)))
+
+
+def _judged(
+    snapshot: Snapshot, landing: Landing, found: Confirmation, result: Mapping[str, Any], policy: Policy, now: float
+) -> Move:
     if found.cause is Cause.FLAKY:
         return _pass(landing, now, f"{_few(landing.failing)} passed on another worker: flaky, noted")
     if found.cause is Cause.REAL:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.admission import obstacle, passes, queue
 from buildbot_cd.core.landing.forecast import forecast
-from buildbot_cd.core.landing.moves import HELD
+from buildbot_cd.core.landing.moves import EMERGENCY, HELD
 from buildbot_cd.core.landing.production import why_not_deploying
 from buildbot_cd.core.landing.values import Landing, Mode, Snapshot, State
+from buildbot_cd.core.landing.windows import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,9 +58,9 @@ def waiting(
     late = forecast(snapshot, held, usual, policy, now, 0.9)
     return {
         one.id: Waiting(
-            why=_why(snapshot, one, places, now) + _told(progress, one),
+            why=_why(snapshot, one, places, policy, now) + _told(progress, one),
             since=one.since,
-            until=_until(snapshot, one, now),
+            until=_until(snapshot, one, policy, now),
             position=places.get(one.id),
             turn=_range(soon.turn, late.turn, one),
             eta=_range(soon.live, late.live, one),
@@ -83,13 +84,13 @@ def _told(progress: Mapping[int, str] | None, landing: Landing) -> str:
     return f": {more}" if more else ""
 
 
-def _why(snapshot: Snapshot, landing: Landing, places: Mapping[int, int], now: float) -> str:
+def _why(snapshot: Snapshot, landing: Landing, places: Mapping[int, int], policy: Policy, now: float) -> str:
     if landing.state is State.QUEUED:
         return _why_queued(snapshot, landing, places, now)
     if landing.state is State.PASSED:
         if landing.not_before is not None and landing.not_before > now:
             return f"passed; {landing.reason}"
-        other = why_not_deploying(snapshot, landing)
+        other = why_not_deploying(snapshot, landing, policy.windows if policy.deploys else (), now)
         return f"passed; {other}" if other else "passed; it enters deployment now"
     prefix = _PREFIX.get(landing.state, "")
     return f"{prefix}{landing.reason or landing.state.replace('_', ' ')}"
@@ -117,9 +118,12 @@ def _why_queued(snapshot: Snapshot, landing: Landing, places: Mapping[int, int],
     return f"{where}: it is let in now" if place == 1 else f"{where}: landing {first.id} goes first"
 
 
-def _until(snapshot: Snapshot, landing: Landing, now: float) -> float | None:
+def _until(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> float | None:
     if landing.not_before is not None and now < landing.not_before:
         return None if is_held(landing) else landing.not_before
+    closed = in_force(policy.windows, now) if policy.deploys and landing.state is State.PASSED else None
+    if closed is not None and landing.priority < EMERGENCY:
+        return closed[1]
     if passes(snapshot.gate, landing):
         return None
     if snapshot.gate.mode is Mode.CLOSED and landing.state in (State.QUEUED, State.PASSED):

@@ -13,6 +13,7 @@ from buildbot_cd.store.memory.outbox import MemoryOutbox
 from buildbot_cd.store.memory.rollouts import MemoryRollouts, MemoryVerdicts
 from buildbot_cd.store.memory.runs import MemoryRuns
 from buildbot_cd.store.memory.tables import Tables
+from buildbot_cd.store.memory.trust import MemoryTrust
 from buildbot_cd.store.sql.statements import missing
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class MemoryTx:
         self.durations = MemoryDurations(tables)
         self.rollouts = MemoryRollouts(tables)
         self.verdicts = MemoryVerdicts(tables)
+        self.trust = MemoryTrust(tables)
 
     def snapshot(self, gate: str) -> Snapshot:
         """See `interface.Tx`."""

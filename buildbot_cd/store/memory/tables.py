@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from buildbot_cd.core.landing.people import Push
+    from buildbot_cd.core.landing.trust import Quarantine
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
     from buildbot_cd.store.rows import HostRow, Rollout, Run, RunTest, Verdict
 
@@ -20,6 +21,9 @@ class Tables:
     landings: dict[int, Landing] = field(default_factory=dict)
     transitions: dict[tuple[int, int], Transition] = field(default_factory=dict)
     pushes: dict[tuple[str, str], Push] = field(default_factory=dict)
+    flakes: dict[tuple[str, str, int], float] = field(default_factory=dict)
+    quarantines: dict[tuple[str, str], Quarantine] = field(default_factory=dict)
+    wrong_reverts: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     slots: dict[tuple[str, Slot], tuple[int, float]] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)

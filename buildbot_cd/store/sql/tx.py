@@ -17,6 +17,7 @@ from buildbot_cd.store.sql.rollouts import SqlRollouts
 from buildbot_cd.store.sql.runs import SqlRuns
 from buildbot_cd.store.sql.slots import SqlSlots
 from buildbot_cd.store.sql.statements import missing
+from buildbot_cd.store.sql.trust import SqlTrust
 from buildbot_cd.store.sql.verdicts import SqlVerdicts
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class SqlTx:
     @cached_property
     def rollouts(self) -> SqlRollouts:
         return SqlRollouts(self._conn)
+
+    @cached_property
+    def trust(self) -> SqlTrust:
+        return SqlTrust(self._conn)
 
     @cached_property
     def verdicts(self) -> SqlVerdicts:

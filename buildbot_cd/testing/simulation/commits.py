@@ -38,12 +38,13 @@ class Commit:
 
 
 class Repository:
-    """All commits, and where trunk stands."""
+    """All commits, where trunk stands, and what was taken back without a commit on it (``beside``)."""
 
     def __init__(self) -> None:
         root = Commit("root", None, {"a": "root", "b": "root"}, "founder@x", frozenset())
         self.commits = {root.sha: root}
         self.trunk = root.sha
+        self.beside: frozenset[str] = frozenset()
         self._count = 0
 
     def __getitem__(self, sha: str) -> Commit:

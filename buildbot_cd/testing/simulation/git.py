@@ -77,8 +77,8 @@ def candidate(repo: Repository, landing: Landing, payload: Mapping[str, Any]) ->
 def revert(repo: Repository, key: str, payload: Mapping[str, Any], most: int) -> dict[str, Any]:
     """See `worker.git.revert`: trunk is never forced, and a revert that was pushed before is found again.
 
-    ``most`` landings may go along. A change that people undid by hand gets a revert too, which changes nothing: without
-    its trailer, a later replay would take the change for one that nobody has judged, and bring it back.
+    ``most`` landings may go along. What trunk needed no commit for, since people undid it by hand, is recorded beside
+    trunk: a later replay would else take it for a change that nobody has judged, and bring it back.
     """
     tested, tip = payload["tested"], repo.trunk
     bad = [Change(one["id"], one["base"], one["head"]) for one in payload["bad"]]
@@ -94,10 +94,11 @@ def revert(repo: Repository, key: str, payload: Mapping[str, Any], most: int) ->
     if refused:
         return {"refused": refused}
     planned = _plan(repo, payload, bad, tip)
+    if planned.tree == repo.tree(tip):
+        repo.beside |= planned.takes_back
+        return {"already": True, "sha": tip, "tip": tip, **_answer(repo, planned)}
     if len(planned.evicted) + sum(1 for _, paths in planned.unseen if paths) > most:
         return {"refused": "cascade"}
-    if planned.tree == repo.tree(tip) and not planned.takes_back:
-        return {"already": True, "sha": tip, "tip": tip, **_answer(repo, planned)}
     if payload.get("shadow"):
         return {"shadow": True, "would": _answer(repo, planned)}
     holds = repo[tip].holds - planned.takes_back
@@ -128,7 +129,7 @@ def _after_fork(repo: Repository, tested: str, tip: str) -> list[str]:
 def _plan(repo: Repository, payload: Mapping[str, Any], bad: list[Change], tip: str) -> Planned:
     steps = _after_fork(repo, payload["tested"], tip)
     held = repo[payload["tested"]].holds
-    gone = {lost for sha in steps if repo[sha].ours for lost in repo[sha].takes_back}
+    gone = {lost for sha in steps if repo[sha].ours for lost in repo[sha].takes_back} | repo.beside
     kept = [Change(one["id"], one["base"], one["head"]) for one in payload["survivors"]]
     named = {sha for one in (*bad, *kept) for sha in repo.steps(one.base, one.head)}
     strangers = [sha for sha in steps if sha not in named | held | gone and not repo[sha].ours]

@@ -42,7 +42,7 @@ def s13(world: World) -> str:
         for sha in repo.steps(one.base, one.head):
             owners.setdefault(sha, []).append(one.id)
     line = repo.steps("root", repo.trunk)
-    named = {lost for sha in line for lost in repo[sha].takes_back}
+    named = {lost for sha in line for lost in repo[sha].takes_back} | repo.beside
     for sha in repo.steps("root", view.gate.trunk):
         if repo[sha].ours:
             if sha in owners:

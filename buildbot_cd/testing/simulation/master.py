@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class Master:
-    """Reconciles again and again; `forward` takes it to its next stop."""
+    """Reconciles again and again; `forward` takes it to its next stop, and ``where`` tells which that is."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.work: Coroutine[Any, Any, None] | None = None
+        self.where = ""
 
     def forward(self, stops: int) -> bool:
         """Go on for so many stops; True if the present round of work came to its end meanwhile."""
@@ -31,7 +32,7 @@ class Master:
             self.work = self._round()
         for _ in range(stops):
             try:
-                self.work.send(None)
+                self.where = str(self.work.send(None))
             except StopIteration:
                 self.work = None
                 return True

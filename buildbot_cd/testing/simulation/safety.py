@@ -101,7 +101,8 @@ def s4(world: World, before: View, after: View) -> str:
         reset = name == "tested" and new == before.gate.live and rolls and after.gate.epoch == before.gate.epoch + 1
         if not forward and not reset:
             return f"{name} moved from {old} to {new}"
-    return ""
+    rolling = any(one.state is State.ROLLING_BACK for _, one in changed(before, after))
+    return f"tested is still {after.gate.tested}" if rolling and after.gate.tested != after.gate.live else ""
 
 
 def s5(world: World, before: View, after: View) -> str:

@@ -9,7 +9,10 @@ import pytest
 
 from buildbot_cd.core.landing import control
 from buildbot_cd.core.landing.people import People, Push
-from buildbot_cd.core.landing.values import EffectKind, Mode, Slot, State
+from buildbot_cd.core.landing.trust import Reverts
+from buildbot_cd.core.landing.values import EffectKind, IntentState, Mode, Slot, State
+from buildbot_cd.engine.trust import call_wrong
+from buildbot_cd.errors import ControlRefused
 
 if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Landing
@@ -101,6 +104,8 @@ def test_production_fails_while_the_next_is_in_the_test_stage(world: World, upto
         assert state(world, second) == upto
     finish(world, EffectKind.ROLLOUT)
     fresh = landing(world, second)
+    stopped = [one.state for one in world.view.intents.values() if one.landing == fresh.id and "/checks/" in one.key]
+    assert stopped == [IntentState.DROPPED if upto == "testing" else IntentState.DONE]
     assert (fresh.state, fresh.attempt, fresh.candidate, fresh.infra_attempts) == (State.QUEUED, 2, None, 0)
     assert (fresh.not_before is not None) == (upto == "held")
     finish(world, EffectKind.ROLLBACK)
@@ -113,20 +118,44 @@ def test_production_fails_while_the_next_is_in_the_test_stage(world: World, upto
 
 def test_an_evicted_landing_frees_the_test_slot(world: World) -> None:
     """A landing that another one's withdrawal takes along may hold the slot: the gate must not wait for it for ever."""
-    below = push(world, "ann@x", "a")
-    ident = landing(world, below).id
-    check(world)
-    finish(world, EffectKind.ROLLOUT)
-    base = push(world, "ann@x", "b", kind="broken")
-    ident = landing(world, base).id
     world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
-    dependent = push(world, "bob@x", "b")
+    below, above = push(world, "ann@x", "a"), push(world, "bob@x", "a")
+    ident = landing(world, below).id
+    world.order(lambda now: control.hold(now.landing(ident), "ann", "later"))  # type: ignore[arg-type]
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    reconcile(world)
+    assert world.view.slots == {Slot.TEST: landing(world, above).id}
     world.order(lambda now: control.withdraw(now, now.landing(ident), "ann", world.policy, world.now))  # type: ignore[arg-type]
     reconcile(world)
     finish(world, EffectKind.REVERT)
-    gone = landing(world, dependent)
+    gone = landing(world, above)
     assert (gone.state, gone.cause, gone.revert_kind) == (State.REVERTED, ident, "dependent")
     assert world.view.slots == {}
+
+
+def test_one_landing_is_taken_back_at_a_time(world: World) -> None:
+    """A failure that is confirmed while another landing is being withdrawn waits for that."""
+    bad, other = push(world, "ann@x", "a", kind="broken"), push(world, "bob@x", "b")
+    check(world)
+    ident = landing(world, other).id
+    world.order(lambda now: control.withdraw(now, now.landing(ident), "bob", world.policy, world.now))  # type: ignore[arg-type]
+    check(world)
+    assert (state(world, other), state(world, bad)) == (State.REVERTING, State.CONFIRMING)
+    finish(world, EffectKind.REVERT)
+    assert (state(world, other), state(world, bad)) == (State.REVERTED, State.REVERTING)
+
+
+@pytest.mark.parametrize("world", [{"people": HURRY, "preempt": True}], indirect=True, ids=[""])
+def test_a_passed_landing_makes_no_room_for_an_emergency(world: World) -> None:
+    """It waits for the deploy slot only, and would be tested in vain."""
+    push(world, "bob@x", "a")
+    check(world)
+    passed = push(world, "bob@x", "b")
+    check(world)
+    sha = world.repo.push("ann@x", {"c": ""}).sha
+    world.hook(Push(passed, sha, "ann@x", {"cd.emergency": "INC-7"}))
+    take_in(world)
+    assert (state(world, passed), state(world, sha)) == (State.PASSED, State.QUEUED)
 
 
 def test_a_push_that_comes_with_the_revert_and_needs_what_it_takes_back(world: World) -> None:
@@ -315,7 +344,7 @@ def test_the_same_patch_is_refused_with_what_failed_unless_a_reason_is_given(wor
 
 
 def test_a_change_undone_by_hand_does_not_come_back(world: World) -> None:
-    """When people undo a bad change before the gate does, its empty revert tells later replays about it."""
+    """When people undo a bad change before the gate does, later replays know of it all the same."""
     bad = push(world, "ann@x", "a", kind="broken")
     world.repo.push("bob@x", {"a": "root"})
     world.settle()
@@ -323,3 +352,46 @@ def test_a_change_undone_by_hand_does_not_come_back(world: World) -> None:
     push(world, "ann@x", "b", kind="broken")
     world.settle()
     assert world.repo.tree(world.repo.trunk) == world.repo.tree("root")
+
+
+def test_a_flake_is_noted_whatever_the_verdict_is(world: World) -> None:
+    """One test passed on another worker, one did not: the change is taken back, and the first test has flaked."""
+    world.repo.push("ann@x", {"b": ""})
+    bad = world.repo.push("ann@x", {"c": ""}).sha
+    world.truth.broken.add(bad)
+    take_in(world)
+    check(world, "flaky")
+    assert landing(world, bad).failing == ("test_a", "test_c")
+    check(world)
+    assert (state(world, bad), landing(world, bad).failing) == (State.REVERTING, ("test_c",))
+    flakes = world.store.transact_now(lambda tx: tx.trust.flakes("trunk", 0.0))
+    assert [(one.test, one.flakes) for one in flakes] == [("test_a", 1)]
+
+
+def test_a_revert_that_people_call_wrong_may_come_again(world: World) -> None:
+    """The same patch is tested anew, and the mistake counts in the gate's own figure."""
+    bad = push(world, "ann@x", "a", kind="broken")
+    check(world)
+    check(world)
+    finish(world, EffectKind.REVERT)
+    take_in(world)
+    first = landing(world, bad)
+    world.store.transact_now(call_wrong("trunk", first.id, "bob", "the runner was broken", world.now))
+    world.push_again("ann@x", first, "")
+    take_in(world)
+    again = landing(world, str(world.view.gate.trunk))
+    assert (again.relands, again.state) == (first.id, State.TESTING)
+    assert world.store.transact_now(lambda tx: tx.trust.reverts("trunk", 0.0)) == Reverts(1, 1)
+
+
+def test_only_the_gates_own_judgement_can_be_called_wrong(world: World) -> None:
+    """A landing that was withdrawn, or not reverted, was not judged."""
+    head = push(world, "ann@x", "a")
+    ident = landing(world, head).id
+    with pytest.raises(ControlRefused, match="only a landing that was taken back"):
+        world.store.transact_now(call_wrong("trunk", ident, "bob", "no", world.now))
+    world.order(lambda now: control.withdraw(now, now.landing(ident), "ann", world.policy, world.now))  # type: ignore[arg-type]
+    reconcile(world)
+    finish(world, EffectKind.REVERT)
+    with pytest.raises(ControlRefused, match="taken back as withdraw"):
+        world.store.transact_now(call_wrong("trunk", ident, "bob", "no", world.now))

@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from buildbot_cd.core.landing.moves import EMERGENCY
+from buildbot_cd.core.landing.moves import EMERGENCY, Policy
 from buildbot_cd.core.landing.production import why_not_deploying
-from buildbot_cd.core.landing.values import Gate, Landing, Snapshot, State
+from buildbot_cd.core.landing.spans import Usual
+from buildbot_cd.core.landing.values import Gate, Landing, Slot, Snapshot, State
+from buildbot_cd.core.landing.waiting import waiting
 from buildbot_cd.core.landing.windows import Window, in_force
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -68,3 +70,12 @@ def test_a_passed_landing_waits_for_the_end_of_the_window_unless_it_is_an_emerge
     assert why_not_deploying(snapshot, passed, (NIGHT,), day) == ""
     urgent = Landing(1, "shop", "b", "h", "ada", "s", state=State.PASSED, priority=EMERGENCY)
     assert why_not_deploying(snapshot, urgent, (NIGHT,), night) == ""
+
+
+def test_who_waits_is_told_the_reason_and_the_end() -> None:
+    """The sentence on the page names the window, and the time says when it is over."""
+    passed = Landing(1, "shop", "b", "h", "ada", "s", state=State.PASSED)
+    snapshot = Snapshot(Gate("shop"), {Slot.TEST: 1}, (passed,), {})
+    found = waiting(snapshot, {Slot.TEST: (1, 0.0)}, Usual(), Policy(windows=(NIGHT,)), at("2026-01-05 23:00:00"))[1]
+    assert found.why == "passed; nothing is deployed now: nobody is there"
+    assert found.until == at("2026-01-06 06:00:00")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Flakes, quarantines and wrong reverts in SQL."""
+# ruff: noqa: D102 - the interface tells what each method means
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from buildbot_cd.core.landing.trust import Flakiness, Quarantine, Reverts
+from buildbot_cd.core.landing.values import State
+from buildbot_cd.store.schema import duration, flake, landing, wrong_revert
+from buildbot_cd.store.schema import quarantine as quarantines
+from buildbot_cd.store.sql.statements import insert_if_absent, many, one, upsert
+from buildbot_cd.store.text import as_key, clean, fits
+
+JUDGED = ("test", "deploy")
+"""Kinds of revert by which the gate judged a change."""
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class SqlTrust:
+    """See `interface_trust.Trust`."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+
+    def flaked(self, gate: str, test: str, landing: int, at: float) -> bool:
+        values = {"gate": as_key(gate, "gate"), "test": as_key(test, "test"), "landing": landing, "at": at}
+        return insert_if_absent(self._conn, flake, values)
+
+    def flakes(self, gate: str, since: float) -> tuple[Flakiness, ...]:
+        times = (sa.func.count(), sa.func.min(flake.c.at), sa.func.max(flake.c.at), sa.func.max(duration.c.n))
+        known = (duration.c.gate == flake.c.gate) & (duration.c.nid == flake.c.test)
+        query = sa.select(flake.c.test, *times).select_from(flake.outerjoin(duration, known))
+        query = query.where((flake.c.gate == clean(gate)) & (flake.c.at > since)).group_by(flake.c.test)
+        rows = self._conn.execute(query)
+        return in_order(Flakiness(test, count, runs or 0.0, first, last) for test, count, first, last, runs in rows)
+
+    def quarantine(self, gate: str, order: Quarantine) -> None:
+        upsert(self._conn, quarantines, [{"gate": as_key(gate, "gate"), **asdict(stored_quarantine(order))}])
+
+    def release(self, gate: str, test: str) -> bool:
+        where = (quarantines.c.gate == clean(gate)) & (quarantines.c.test == clean(test))
+        return self._conn.execute(sa.delete(quarantines).where(where)).rowcount == 1
+
+    def quarantined(self, gate: str, now: float) -> tuple[Quarantine, ...]:
+        names = [quarantines.c[name] for name in ("test", "owner", "reason", "by", "at", "until")]
+        where = (quarantines.c.gate == clean(gate)) & (quarantines.c.until > now)
+        found = (Quarantine(**row) for row in many(self._conn, sa.select(*names).where(where)))
+        # Sorted here: databases differ in the order of texts.
+        return tuple(sorted(found, key=lambda order: order.test))
+
+    def call_wrong(self, landing: int, by: str, reason: str, at: float) -> bool:
+        values = {"landing": landing, "by": clean(by), "reason": clean(reason), "at": at}
+        return insert_if_absent(self._conn, wrong_revert, values)
+
+    def called_wrong(self, landing: int) -> bool:
+        query = sa.select(wrong_revert.c.landing).where(wrong_revert.c.landing == landing)
+        return fits(landing) and one(self._conn, query) is not None
+
+    def reverts(self, gate: str, since: float) -> Reverts:
+        both = landing.outerjoin(wrong_revert, wrong_revert.c.landing == landing.c.id)
+        query = sa.select(sa.func.count(), sa.func.count(wrong_revert.c.landing)).select_from(both)
+        ours = landing.c.revert_kind.in_(JUDGED) & (landing.c.state == State.REVERTED.value)
+        row = self._conn.execute(query.where((landing.c.gate == clean(gate)) & (landing.c.since > since) & ours)).one()
+        return Reverts(*row)
+
+
+def in_order(found: Iterable[Flakiness]) -> tuple[Flakiness, ...]:
+    """The most often first, then by name; sorted here, since databases differ in the order of texts."""
+    return tuple(sorted(found, key=lambda one: (-one.flakes, one.test)))
+
+
+def stored_quarantine(order: Quarantine) -> Quarantine:
+    """The quarantine as it comes back from the database."""
+    return replace(
+        order,
+        test=as_key(order.test, "test"),
+        owner=clean(order.owner),
+        reason=clean(order.reason),
+        by=clean(order.by),
+    )
