@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 def post_receive(push: Push, settings: Settings) -> int:
     """Tell the master about trunk's new tip; always 0, since the push has happened."""
-    began = time.monotonic()
     update = push.of(settings.trunk)
     if update is None or update.new is None:
         return 0
@@ -39,7 +37,7 @@ def post_receive(push: Push, settings: Settings) -> int:
         "properties": json.dumps(properties),
     }
     try:
-        tell(settings, change, spent=time.monotonic() - began)
+        tell(settings, change)
     except NoAnswer as error:
         sys.stderr.write(f"buildbot-cd: {plain(str(error))}; the gate will see the push at its next look.\n")
     return 0

@@ -44,7 +44,9 @@ def after(git: Git, ask: Ask, plan: Plan, trunk: Trunk) -> dict[str, Any] | None
     strange = sorted(set(changed(git, plan.tip, plan.tree)) - _allowed(git, plan, trunk))
     if strange:
         return {"refused": f"the revert would change {', '.join(strange[:5])}, which no reverted change touched"}
-    classic = None if plan.evicted else _classic(git, plan)
+    # A bad change that itself took another one back, which the gate has dropped since, would bring that one back here.
+    comparable = not plan.evicted and not trunk.records(trunk.until(plan.tip))
+    classic = _classic(git, plan) if comparable else None
     if classic is not None and classic != plan.tree:
         return {"refused": f"replay gives tree {plan.tree}, but git revert gives {classic}", "classic": classic}
     return None

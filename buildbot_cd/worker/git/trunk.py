@@ -50,11 +50,15 @@ class Trunk:
         known = self.held | self.ours | self.gone(self.steps)
         return all(step.sha in known for step in self.steps)
 
+    def records(self, steps: Sequence[Step]) -> list[Commit]:
+        """What stands beside ``steps`` and the fork: changes that others had taken back before the gate did."""
+        places = {self.fork, *(step.sha for step in steps)}
+        return [one for one in self.beside if one.parents[0] in places]
+
     def gone(self, steps: Sequence[Step]) -> set[str]:
         """Commits that the gate took back by what it committed on ``steps`` or beside them."""
-        places = {self.fork, *(step.sha for step in steps)}
         reverts = [self.commits[step.sha] for step in steps if step.sha in self.ours]
-        reverts += [one for one in self.beside if one.parents[0] in places]
+        reverts += self.records(steps)
         return values(reverts, REVERTS) | values(reverts, ALSO)
 
 

@@ -27,15 +27,17 @@ def test_a_landing_on_the_tested_revision_is_its_own_candidate(server: Repositor
     assert server.git("for-each-ref", "refs/cd") == ""
 
 
-def test_a_landing_on_the_tree_of_the_tested_revision_is_its_own_candidate(server: Repository, ask: Ask) -> None:
+def test_a_landing_on_the_tree_of_the_tested_revision_is_its_own_candidate(
+    server: Repository, ask: Ask, revert: Ask
+) -> None:
     """After a revert trunk's tree is the tested one again: what is pushed on it is tested as it was pushed."""
     tested = server.commit({"a": "1"})
-    server.commit({"a": "bad"})
-    back = server.commit({"a": "1"})
+    bad = server.commit({"a": "bad"})
+    back = revert(tested, [(1, tested, bad)])["sha"]
     head = server.commit({"b": "good"})
     answer = ask("candidate", onto=tested, base=back, head=head, **FIXED)
     assert answer == {"sha": head, "tree": server.tree(head), "synthetic": False}
-    assert server.git("for-each-ref", "refs/cd") == ""
+    assert server.git("for-each-ref", "refs/cd/candidate") == ""
 
 
 def test_a_candidate_without_the_landing_before_it(server: Repository, ask: Ask) -> None:

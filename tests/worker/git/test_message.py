@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -226,3 +227,14 @@ def test_what_the_engine_asks_names_tests_page_and_caps() -> None:
     assert "ada" not in asked["body"]
     assert (asked["max_cascade"], asked["max_engineers"]) == (3, 2)
     assert ["CD-Build", "http://cd.example.org/#/cd/landings/7"] in asked["trailers"]
+
+
+def test_a_revert_that_is_asked_again_keeps_its_name() -> None:
+    """The trailer names the first request, so that what it pushed is found whatever the later ones are called."""
+    landing = Landing(7, "trunk", "1" * 40, "2" * 40, "ada@example.org", "Add a discount")
+    settings = GitSettings("file:///x", "main", "CD Gate <cd@example.org>", "http://cd.example.org/")
+    asked = request(_intent(entry="trunk/7/revert/1.0"), Gate("trunk"), landing, settings)
+    again = request(
+        replace(_intent(entry="trunk/7/revert/1.0"), key="trunk/7/revert/1.3"), Gate("trunk"), landing, settings
+    )
+    assert asked["key"] == again["key"] == "trunk/7/revert/1.0"

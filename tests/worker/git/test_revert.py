@@ -419,3 +419,16 @@ def test_what_went_along_with_another_revert_is_not_named_again(server: Reposito
     told = server.git("log", "-1", "--format=%(trailers:key=CD-Reverts,valueonly)", second["sha"])
     assert told.split() == [rest]
     assert server.tree(second["sha"]) == server.tree(green)
+
+
+def test_a_withdrawn_change_does_not_come_back_with_the_revert_of_what_undid_it(
+    server: Repository, revert: Ask
+) -> None:
+    """A person's commit undid a landing, which was withdrawn then; the revert of that commit must not restore it."""
+    green = server.commit({"a": "1", "b": "1"})
+    drawn = server.commit({"a": "2"})
+    undoes = server.commit({"a": "1", "b": "bad"})
+    first = revert(green, [(1, green, drawn)], [(2, drawn, undoes)])
+    assert first["already"] is True
+    second = revert(green, [(2, drawn, undoes)], key="trunk/2/revert/1.0")
+    assert server.files(second["sha"]) == {"a": "1", "b": "1"}
