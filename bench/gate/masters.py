@@ -216,4 +216,11 @@ class Ours:
 
     def _settle(self) -> None:
         """Wait until the master has nothing to do: the next measurement begins on a quiet one."""
-        self.site.wait(lambda: not self.site.get("builds?complete=false")["builds"], "all builds to end", LIMIT)
+
+        def quiet() -> bool:
+            try:
+                return not self.site.get("builds?complete=false")["builds"]
+            except OSError:  # a busy master may cut an answer off: ask again
+                return False
+
+        self.site.wait(quiet, "all builds to end", LIMIT)
