@@ -22,6 +22,8 @@ for number, master in enumerate(masters):
     host, port = master.rsplit(":", 1)
     folder = basedir if len(masters) == 1 else os.path.join(basedir, "master-{}".format(number + 1))
     os.makedirs(folder, exist_ok=True)
+    connection = service.MultiService()  # of its own: all are called the same, which Twisted allows once in a parent
+    connection.setServiceParent(application)
     Worker(
         host,
         int(port),
@@ -30,4 +32,4 @@ for number, master in enumerate(masters):
         folder,
         keepalive=600,
         maxdelay=5,
-    ).setServiceParent(application)
+    ).setServiceParent(connection)

@@ -18,6 +18,7 @@ from typing import Any
 
 from buildbot_cd.cli.demo.site import Site
 from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
+from buildbot_cd.errors import CdError
 from buildbot_cd.testing.repositories import Repository
 
 LIMIT = 180.0
@@ -156,7 +157,7 @@ class Ours:
         return {
             "trunk": {"repository": str(self.repository), "branch": "main", "poll": "1h"},
             "git": {"worker": "git-1", "author": "Deploy <deploy@shop.example>", **python},
-            "gate": {"reverts": {"per_hour": 1000, "per_day": 1000}},
+            "gate": {"reverts": {"per_hour": 1000, "per_day": 1000, "per_engineer": 1000}},
             "checks": [{"builder": "instant"}],
             "release": {"worker": "deploy-1", **python},
             "fleet": {"transport": "local", "hosts": names, "root": str(self.directory / "fleet" / "{name}")},
@@ -200,6 +201,8 @@ class Ours:
         def states() -> dict[str, float]:
             rows = [one for one in self.site.notes()[before:] if one["key"][0] == "cd"]
             found = {str(one["state"]): one["at"] for one in reversed(rows)}
+            if {"live", "reverted", "halted"} & set(found) - {end}:
+                raise CdError(f"{text}: the landing should be {end}, but it went {', '.join(found)}")
             return found if end in found else {}
 
         seen |= self.site.wait(states, f"the landing to be {end}", LIMIT)
@@ -213,4 +216,11 @@ class Ours:
 
     def _settle(self) -> None:
         """Wait until the master has nothing to do: the next measurement begins on a quiet one."""
-        self.site.wait(lambda: not self.site.get("builds?complete=false")["builds"], "all builds to end", LIMIT)
+
+        def quiet() -> bool:
+            try:
+                return not self.site.get("builds?complete=false")["builds"]
+            except OSError:  # a busy master may cut an answer off: ask again
+                return False
+
+        self.site.wait(quiet, "all builds to end", LIMIT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from twisted.python import log
 
 if TYPE_CHECKING:
@@ -66,11 +67,27 @@ class Peers:
             if peer.id != self.master.masterid and peer.active and self._gone(peer.id, peer.last_active, now):
                 log.msg(f"buildbot_cd: master {peer.name} is silent since {SILENCE:g} s; its builds are taken over")
                 await updates.masterStopped(name=peer.name, masterid=peer.id)
+                await self._free_requests(peer.id)
                 del self._pulses[peer.id]
                 taken.append(peer.name)
         if taken:
             self.master.botmaster.maybeStartBuildsForAllBuilders()
         return taken
+
+    async def _free_requests(self, peer: int) -> None:
+        """Give up what the peer had claimed and not completed.
+
+        Buildbot 4.3 means to do so when a master is stopped on its behalf, but frees the claims of the caller instead.
+        """
+        requests, claims = self.master.db.model.buildrequests, self.master.db.model.buildrequest_claims
+
+        def thd(conn: sa.engine.Connection) -> None:
+            unfinished = sa.select(requests.c.id).where(requests.c.complete == 0)
+            conn.execute(claims.delete().where(claims.c.masterid == peer, claims.c.brid.in_(unfinished)))
+            conn.commit()
+
+        pool: Any = self.master.db.pool
+        await pool.do(thd)
 
     def _gone(self, peer: int, sign: Any, now: float) -> bool:
         known = self._pulses.get(peer)
