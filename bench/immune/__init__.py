@@ -22,6 +22,7 @@ from scipy.stats import beta
 from bench.immune.fleets import Array, Scenario, Watch, observe
 from bench.immune.ours import Outcome, judge_watch
 from bench.immune.peers import PEERS, Peer, caught
+from bench.immune.picture import draw
 from bench.immune.scenarios import EFFECTS, FIRST_MINUTE, NULLS
 from bench.report import Options, Report, Target, table
 
@@ -139,6 +140,8 @@ def run(options: Options) -> Report:
     cpu = max(float(np.mean([one.cpu for one in runs.ours])) for runs in nulls.values())
     report.ours["cpu_ms_per_look_worst_scenario"] = round(1000 * cpu, 3)
     report.ours["nab"] = "not run: the series ship in no PyPI, npm or Debian package"
+    if options.plot is not None:
+        print(f"picture: {draw(report, OURS, ALPHA, options.plot)}")
     return report
 
 

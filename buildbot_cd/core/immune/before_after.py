@@ -113,7 +113,7 @@ class SilentProcess:
             canary_exposure=float(len(self._values)),
             judged=False,
             missing=not self._values,
-            note="a level is not judged without a control group",
+            note=f"a {'share' if self.spec.aside else 'level'} is not judged without a control group",
         )
 
 

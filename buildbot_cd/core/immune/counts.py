@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from buildbot_cd.core.immune.bounds import ratio_bounds
 from buildbot_cd.core.immune.dispersion import phi_of
 from buildbot_cd.core.immune.mixture import (
     GRID,
@@ -173,12 +174,15 @@ class CountProcess:
         phi = self._phi(self._now)
         log_e, counted = self._log_harm()
         outlook = self._outlook(phi)
+        low, high = self._bounds(phi)
         return MetricEvidence(
             name=self.spec.name,
             log_e=log_e,
             counted=counted,
             log_safe=self._log_safe(phi),
             ratio=self._ratio(),
+            low=low,
+            high=high,
             canary_total=self._now.a.events,
             canary_exposure=self._now.a.exposure,
             control_total=self._now.b.events,
@@ -196,6 +200,13 @@ class CountProcess:
         a, b = self._now.a, self._now.b
         denominator = b.events * a.offset
         return a.events * b.offset / denominator if denominator > 0 else None
+
+    def _bounds(self, phi: float) -> tuple[float | None, float | None]:
+        a, b = self._now.a, self._now.b
+        found = ratio_bounds(a.events, a.events + b.events, a.offset, b.offset, phi)
+        if found is None:
+            return None, None
+        return found[0], found[1] if math.isfinite(found[1]) else None
 
     def _worth_acting(self, window: _Standing) -> bool:
         a, b = window.a, window.b

@@ -77,9 +77,10 @@ class Judge:
         self.baseline = tuple(baseline)
         self.seasons = {one.metric: one for one in seasons}
         self.needed = -math.log(false_alarm)
-        total = sum(spec.weight for spec in specs if spec.judged)
+        weighed = [spec for spec in specs if spec.judged and (control or not spec.aside)]
+        total = sum(spec.weight for spec in weighed)
         silence = SILENCE_SHARE if self.control else 0.0
-        self._weights = {spec.name: (1 - silence) * spec.weight / total for spec in specs if spec.judged}
+        self._weights = {spec.name: (1 - silence) * spec.weight / total for spec in weighed}
         self._processes: list[MetricProcess] = [self._process(spec) for spec in self.specs]
         if self.control:
             self._weights[SILENT_HOSTS] = silence
@@ -139,6 +140,8 @@ class Judge:
     def _process(self, spec: MetricSpec) -> MetricProcess:
         share = self._weights.get(spec.name, 1 / max(1, len(self._weights)))
         if not self.control:
+            if spec.aside:  # a share of the traffic needs somebody else who has the rest
+                return SilentProcess(spec, self.canary)
             if spec.name in self.seasons:
                 return SeasonalProcess(spec, self.canary, self.seasons[spec.name], spec.tolerance)
             if spec.kind is MetricKind.LEVEL:

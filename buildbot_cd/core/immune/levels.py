@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from buildbot_cd.core.immune.bounds import shift_margin
 from buildbot_cd.core.immune.mixture import (
     SIGNIFICANCE,
     Vector,
@@ -57,6 +58,7 @@ class _Weighed:
     log_safe: float = 0.0
     variance: float = 1.0
     shift: float = 0.0
+    margin: float = 0.0
 
 
 class LevelProcess:
@@ -150,6 +152,8 @@ class LevelProcess:
             counted=log_mix(counted, used),
             log_safe=whole.log_safe,
             ratio=self._scale.ratio(whole.shift, level),
+            low=self._scale.ratio(whole.shift - whole.margin, level),
+            high=self._scale.ratio(whole.shift + whole.margin, level),
             phi=whole.variance,
         )
 
@@ -174,6 +178,7 @@ class LevelProcess:
             half_normal_log_e(sign * (window.harmful / n - difference), variance, prior),
             variance,
             difference / float(np.mean(window.numbers[canary])),
+            shift_margin(variance, prior) / float(np.mean(window.numbers[canary])),
         )
 
     def _residuals(self, window: _Standing, control: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Vector:

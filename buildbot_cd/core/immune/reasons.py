@@ -52,10 +52,14 @@ def _explain_missing(judged: Sequence[MetricEvidence], heard: int) -> str:
 
 def _describe(metric: MetricEvidence, controlled: bool) -> str:
     other = "the control hosts" if controlled else "the time before the switch"
-    ratio = "changed" if metric.ratio is None else f"{_ratio(metric.ratio)} times"
     if metric.ratio is None:
-        return f"{metric.name} {ratio} against {other} ({_totals(metric)})"
-    return f"{metric.name} is {ratio} that of {other} ({_totals(metric)})"
+        return f"{metric.name}: {_totals(metric)}, where {other} had none"
+    between = "" if metric.low is None else f" ({_ratio(metric.low)} to {_limit(metric.high)})"
+    return f"{metric.name} is {_ratio(metric.ratio)} times{between} that of {other}: {_totals(metric)}"
+
+
+def _limit(value: float | None) -> str:
+    return "any number" if value is None else _ratio(value)
 
 
 def _totals(metric: MetricEvidence) -> str:

@@ -118,7 +118,8 @@ class MetricEvidence:
 
     log_e: natural log of the e-value against "not worse than the tolerance"; log_safe: the same against "worse than the
     harm margin". counted: log_e as it enters the verdict, at most 0 while the floor or the minimal number of events is
-    not reached. ratio: estimate of canary/control after correction by the baseline, None if undefined. The totals are
+    not reached. ratio: estimate of canary/control after correction by the baseline, None if undefined; low, high: the
+    ratios that are possible at 95 % (high is None where there is no limit). The totals are
     events and exposure (COUNT) or the sum and number of readings (LEVEL). phi: dispersion, 1 for pure Poisson
     noise (COUNT), variance of the contrast (LEVEL). samples: intervals used. visible: the smallest harmful ratio that
     can be expected to show by the end of the watch, None if unknown. blind: not even total harm would show.
@@ -130,6 +131,8 @@ class MetricEvidence:
     counted: float = 0.0
     log_safe: float = 0.0
     ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
     canary_total: float = 0.0
     canary_exposure: float = 0.0
     control_total: float = 0.0

@@ -54,8 +54,8 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
-    """Ten minutes less than two hours of the past, as CSV."""
+    """An hour of the past, as CSV."""
     path = tmp_path / "past.csv"
     head = "time,host,http_requests_total,http_errors_total,signups_total\n"
-    path.write_text(head + "".join(",".join(map(str, row)) + "\n" for row in past(440)))
+    path.write_text(head + "".join(",".join(map(str, row)) + "\n" for row in past(240)))
     return path

@@ -123,6 +123,17 @@ def test_traffic_that_goes_away(canary: float, found: bool) -> None:
     assert (VerdictKind.REGRESSION in kinds) is found
 
 
+def test_traffic_of_a_whole_fleet_is_nobodys_fault() -> None:
+    """Without controls there is no share: people who stay away condemn no release, and cost the others no budget."""
+    spec = MetricSpec("traffic", bad=Bad.DOWN, tolerance=1.0, hard_share=None, aside=True)
+    base = [traffic(n, 50.0) for n in range(1, 11)]
+    judge = Judge([QUIET, spec], frozenset(HOSTS), frozenset(), 0.001, base)
+    verdicts = [judge.observe(traffic(n, 1.0, 1.0)) for n in range(11, 31)]
+    assert VerdictKind.REGRESSION not in {one.kind for one in verdicts}
+    shares = {one.name: one.note for one in verdicts[-1].metrics}
+    assert shares["traffic"] == "a share is not judged without a control group"
+
+
 def load(number: int, canary: float, control: float = 1.0) -> Interval:
     """A load on each host."""
     levels = tuple(Level(host, canary if host in CANARY else control) for host in HOSTS)
