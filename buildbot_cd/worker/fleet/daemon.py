@@ -6,8 +6,8 @@ nobody has asked anything for a while, when its socket is gone (the folder was r
 when it is told to. A client whose connection ends, because it was killed or its worker was, stops its own request.
 
 One JSON line comes in: ``{"op": "run", "request": TEXT, "idle": SECONDS, "code": DIGEST}``, or ``{"op": "stop",
-"fence": N}``. Event lines go out, the first ``{"event": "accepted"}`` (or ``"replace"``: this daemon runs another version
-of the code), the last ``{"event": "exit", "code": N}``.
+"fence": N}``. Event lines go out, the first ``{"event": "accepted"}`` (or ``"replace"``: this daemon runs other code),
+the last ``{"event": "exit", "code": N}``.
 """
 
 from __future__ import annotations
