@@ -2,9 +2,10 @@
 """``python -m bench fanout``: one release to 800 addresses with a real sshd, beside what others use for it.
 
 Everybody works on 50 hosts at a time and gets a packed tar of the release; ours compares, fences, verifies and records
-on the host, the peers do not. Ours is run three times for probe, switch and rollback (the median is told), the peers
-once, since theirs take minutes. Ours opens the connections before, which the later operations use: ``open`` is what it
-costs. The hosts' files are in memory: so many hosts have as many disks, and not this machine's one.
+on the host, the peers do not. Ours opens the connections before, which the later operations use: ``open`` is what it
+costs. It is measured before and after each peer, and a peer is compared with these two: the load of the machine changes
+over the minutes that they take. The hosts' files are in memory: so many hosts have as many disks, and not this
+machine's one.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from bench.fanout.yard import missing, release, yard
 from bench.report import Report, Target, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.fanout.yard import Yard
     from bench.report import Options
 
 HOSTS, QUICK = 800, 50
 PEERS = {"openssh": 100, "parallel_ssh": HOSTS, "fabric_": HOSTS, "ansible_": 50}
 """How many hosts a peer gets at most; the two that are slowest by far get fewer, and are compared by the host."""
-ROUNDS = 3
 OPERATIONS = ("probe", "stage", "switch", "rollback")
 
 
@@ -44,33 +46,37 @@ def run(options: Options) -> Report:
     size = QUICK if options.quick else HOSTS
     with tempfile.TemporaryDirectory(prefix="cdf", dir=disk) as folder, yard(Path(folder), size) as y:
         releases = [release(Path(folder), number, rng) for number in (1, 2)]
-        few = ours(y, QUICK, releases)
-        many = few if options.quick else ours(y, HOSTS, releases)
-        found = {name: _tried(y, name, hosts, releases[0]) for name, hosts in PEERS.items()}
-    rivals = {name: costs for name, costs in found.items() if costs is not None}
+        few, _ = ours(y, QUICK, releases, {})
+        many, rivals = ours(y, size, releases, PEERS)
     _tell(report, few, many, rivals)
     return report
 
 
-def ours(y: Yard, hosts: int, releases: list[Path]) -> dict[str, Cost]:
-    """All operations, through one daemon; the first probe and the first staging meet hosts that know nothing."""
+def ours(
+    y: Yard, hosts: int, releases: list[Path], peers: dict[str, int]
+) -> tuple[list[dict[str, Cost]], dict[str, dict[str, Cost]]]:
+    """Our rounds, one before and one after each peer, through one daemon; the first holds what is done once, too."""
     names = y.names[:hosts]
     tool = Ours(y, names)
-    prefix = f"o{hosts}"
-    costs = {"open": tool("status")}
+    once = {"open": tool("status")}
+    found: dict[str, dict[str, Cost]] = {}
     try:
-        costs["stage"] = tool("stage", release=f"{prefix}-1", payload=str(releases[0]))
-        tool("switch", release=f"{prefix}-1")
-        tool("stage", release=f"{prefix}-2", payload=str(releases[1]))
-        rounds: dict[str, list[Cost]] = {"probe": [], "switch": [], "rollback": []}
-        for _ in range(ROUNDS):
-            rounds["probe"].append(tool("status"))
-            rounds["switch"].append(tool("switch", release=f"{prefix}-2"))
-            rounds["rollback"].append(tool("rollback", to=dict.fromkeys(names, f"{prefix}-1")))
+        once["stage"] = tool("stage", release="r-1", payload=str(releases[0]))
+        tool("switch", release="r-1")
+        tool("stage", release="r-2", payload=str(releases[1]))
+        rounds = [once | _round(tool, names)]
+        for module, most in peers.items():
+            found[module] = _tried(y, module, most, releases[0])
+            rounds.append(_round(tool, names))
     finally:
         tool.close()
-        y.clear()
-    return _said("ours", costs | {name: _median(found) for name, found in rounds.items()})
+    return rounds, found
+
+
+def _round(tool: Ours, names: Sequence[str]) -> dict[str, Cost]:
+    back = dict.fromkeys(names, "r-1")
+    costs = {"probe": tool("status"), "switch": tool("switch", release="r-2"), "rollback": tool("rollback", to=back)}
+    return _said("ours", costs)
 
 
 def peer(y: Yard, module: str, most: int, folder: Path) -> dict[str, Cost]:
@@ -82,18 +88,18 @@ def peer(y: Yard, module: str, most: int, folder: Path) -> dict[str, Cost]:
     costs["probe"] = tool("probe", "first", tar)
     costs["switch"] = tool("switch", "second", tar)
     costs["rollback"] = tool("switch", "first", tar)
-    y.clear()
     return _said(module, costs)
 
 
-def _tried(y: Yard, module: str, most: int, folder: Path) -> dict[str, Cost] | None:
-    """The peer's costs, or None, told aloud, if it does not get through: then the others still count."""
+def _tried(y: Yard, module: str, most: int, folder: Path) -> dict[str, Cost]:
+    """The peer's costs, or none, told aloud, if it does not get through: then the others still count."""
     try:
         return peer(y, module, most, folder)
     except RuntimeError as error:
         print(f"{module} FAILED and is left out: {error}", file=sys.stderr, flush=True)
-        y.clear()
-        return None
+        return {}
+    finally:
+        y.clear(module)
 
 
 def _said(name: str, costs: dict[str, Cost]) -> dict[str, Cost]:
@@ -110,35 +116,41 @@ def _packed(path: Path, folder: Path) -> Path:
     return path
 
 
-def _median(costs: list[Cost]) -> Cost:
+def _median(rounds: list[dict[str, Cost]], one: str) -> Cost:
+    costs = [costs[one] for costs in rounds if one in costs]
     by_wall = statistics.median_low([cost.wall for cost in costs])
     return next(cost for cost in costs if cost.wall == by_wall)
 
 
-def _tell(report: Report, few: dict[str, Cost], many: dict[str, Cost], rivals: dict[str, dict[str, Cost]]) -> None:
-    hosts = many["switch"].hosts
-    rows = [["ours", name, *_cells(cost)] for name, cost in many.items()]
-    rows += [
-        ["bound: server's CPU", name, hosts, cost.server / (os.cpu_count() or 1), "", cost.server]
-        for name, cost in many.items()
-    ]
-    rows += [[name, one, *_cells(costs[one])] for name, costs in rivals.items() for one in OPERATIONS]
+def _tell(
+    report: Report, few: list[dict[str, Cost]], many: list[dict[str, Cost]], rivals: dict[str, dict[str, Cost]]
+) -> None:
+    cores = os.cpu_count() or 1
+    mine = {one: _median(many, one) for one in many[0]}
+    smaller = {one: _median(few, one) for one in few[0]}
+    hosts = mine["switch"].hosts
+    rows = [["ours", name, *_cells(cost)] for name, cost in mine.items()]
+    rows += [["bound: server's CPU", one, hosts, cost.server / cores, "", cost.server] for one, cost in mine.items()]
+    rows += [[name, one, *_cells(costs[one])] for name, costs in rivals.items() for one in OPERATIONS if costs]
     table(["tool", "operation", "hosts", "wall s", "client CPU s", "server CPU s"], rows)
-    report.ours = {name: cost.to_json() for name, cost in many.items()} | {
-        "few": {name: cost.to_json() for name, cost in few.items()}
-    }
+    report.ours = {one: cost.to_json() for one, cost in mine.items()}
+    report.ours |= {"few": {one: cost.to_json() for one, cost in smaller.items()}}
     report.peers = {name: {one: cost.to_json() for one, cost in costs.items()} for name, costs in rivals.items()}
-    report.bound = {name: round(cost.server / (os.cpu_count() or 1), 3) for name, cost in many.items()}
+    report.bound = {one: round(cost.server / cores, 3) for one, cost in mine.items()}
     for one in ("switch", "rollback"):
-        fastest = min(costs[one].wall / costs[one].hosts for costs in rivals.values()) * hosts
-        report.targets.append(Target(f"{one}: times faster than the fastest peer", fastest / many[one].wall, least=8))
-        client = many[one].client / (rivals["openssh"][one].client / rivals["openssh"][one].hosts * hosts)
+        faster = {
+            name: costs[one].wall / costs[one].hosts * hosts / ((before[one].wall + after[one].wall) / 2)
+            for (name, costs), before, after in zip(rivals.items(), many, many[1:], strict=False)
+            if costs
+        }
+        report.peers |= {f"{one}: ours is so many times faster": {name: round(x, 2) for name, x in faster.items()}}
+        report.targets.append(Target(f"{one}: times faster than the fastest peer", min(faster.values()), least=8))
+        client = mine[one].client / (rivals["openssh"][one].client / rivals["openssh"][one].hosts * hosts)
         report.targets.append(Target(f"{one}: client CPU relative to OpenSSH's", client, most=0.1))
-        if many is not few:
-            growth = (many[one].wall / hosts) / (few[one].wall / few[one].hosts)
-            report.targets.append(
-                Target(f"{one}: growth from {few[one].hosts} to {hosts} (1 is linear)", growth, most=1)
-            )
+        if hosts > smaller[one].hosts:
+            growth = (mine[one].wall / hosts) / (smaller[one].wall / smaller[one].hosts)
+            name = f"{one}: growth from {smaller[one].hosts} to {hosts} (1 is linear)"
+            report.targets.append(Target(name, growth, most=1))
 
 
 def _cells(cost: Cost) -> list[object]:

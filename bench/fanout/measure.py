@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -65,7 +66,7 @@ class Ours:
         hosts = [{"name": name, "address": self.yard.address(name)} for name in self.names]
         order = {
             "verb": verb, "transport": "ssh", "ssh": self.yard.ssh, "hosts": hosts, "fence": self.fence,
-            "root": f"{self.yard.folder}/hosts/{{name}}", "parallel": {"stage": PARALLEL, "switch": PARALLEL}, **more,
+            "root": f"{self.place}-hosts/{{name}}", "parallel": {"stage": PARALLEL, "switch": PARALLEL}, **more,
             "timeouts": {"connect": 60, "verb": 120},
         }  # fmt: skip
         return measured(self.yard, len(hosts), lambda: self._run("", json.dumps(order)), self._daemon_cpu)
@@ -85,6 +86,7 @@ class Ours:
     def close(self) -> None:
         """End the daemon."""
         self._run("--stop", "")
+        shutil.rmtree(f"{self.place}-hosts", ignore_errors=True)
 
 
 class Peer:
@@ -94,6 +96,8 @@ class Peer:
         self.yard, self.module, self.names = yard, module, list(names)
         self.control = yard.folder / f"c-{module[:3]}"
         self.control.mkdir(exist_ok=True)
+        for name in self.names:
+            (yard.root(module, name) / "releases").mkdir(parents=True)
 
     def __call__(self, do: str, release: str, tar: Path) -> Cost:
         """Run one operation on all hosts."""
@@ -101,7 +105,7 @@ class Peer:
             "do": do, "parallel": PARALLEL, "port": PORT, "release": release, "tar": str(tar),
             "key": self.yard.ssh["key_file"], "known_hosts": self.yard.ssh["known_hosts"],
             "control": str(self.control),
-            "hosts": {name: [self.yard.address(name), str(self.yard.root(name))] for name in self.names},
+            "hosts": {name: [self.yard.address(name), str(self.yard.root(self.module, name))] for name in self.names},
         }  # fmt: skip
         argv = [sys.executable, "-W", "ignore", "-m", f"bench.fanout.peers.{self.module}"]
 

@@ -56,15 +56,13 @@ class Yard:
         number = int(name.rsplit("-", 1)[1])
         return f"127.1.{number // 200}.{number % 200 + 1}"
 
-    def root(self, name: str) -> Path:
-        """The host's directory."""
-        return self.folder / "hosts" / name
+    def root(self, tool: str, name: str) -> Path:
+        """The host's directory for one tool: none finds what another one left."""
+        return self.folder / "hosts" / tool / name
 
-    def clear(self) -> None:
-        """Empty the hosts' directories: the next tool shall not find what the one before left."""
-        for name in self.names:
-            shutil.rmtree(self.root(name))
-            (self.root(name) / "releases").mkdir(parents=True)
+    def clear(self, tool: str) -> None:
+        """Remove what the tool has left on all hosts."""
+        shutil.rmtree(self.folder / "hosts" / tool, ignore_errors=True)
 
     def inside(self, argv: Sequence[str]) -> list[str]:
         """The command, run in the namespace."""
@@ -100,8 +98,6 @@ def yard(folder: Path, hosts: int) -> Iterator[Yard]:
         server = subprocess.Popen(["unshare", "--net", "--", "sh", "-c", script], stdin=subprocess.DEVNULL, stderr=log)
     made = Yard(folder, tuple(f"h-{number:03}" for number in range(hosts)), server.pid)
     try:
-        for name in made.names:
-            (made.root(name) / "releases").mkdir(parents=True)
         _wait(made, server)
         yield made
     finally:

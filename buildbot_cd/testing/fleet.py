@@ -76,9 +76,9 @@ class FleetClient:
             events = events_of(process)
         return process.returncode, events
 
-    def stop(self) -> None:
+    def stop(self, *options: str) -> None:
         """End the daemon."""
-        subprocess.run([*MODULE, "--daemon", str(self.place), "--stop"], check=True)
+        subprocess.run([*MODULE, "--daemon", str(self.place), "--stop", *options], check=True)
 
     def pid(self) -> int:
         """The daemon's process id; 0 when none lives."""

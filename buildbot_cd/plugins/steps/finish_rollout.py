@@ -31,6 +31,6 @@ class FinishRollout(FleetStep):
         try:
             await self.fan_out("gc", rollout, protect=named)
         finally:
-            await self.let_go()
+            await self.let_go(rollout)
         self.descriptionDone = [reason]
         return SUCCESS

@@ -93,7 +93,7 @@ class FleetStep(ProgramStep):
                 ended.append(True)
 
         request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **settings_of(self.fleet), **more}
-        argv = self._argv("--idle", f"{_idle(rollout):g}", *self._lease(verb))
+        argv = self._argv("--idle", f"{_idle(rollout):g}", "--fence", str(rollout.fence), *self._lease(verb))
         await self.program(argv, found, request=request, log=verb, timeout=SLOW)
         if not ended:
             for name in wanted - set(changed):
@@ -116,10 +116,13 @@ class FleetStep(ProgramStep):
             return []
         return ["--lease", self.fleet.lease, "--owner", f"gate {self.engine.gate} of {self.buildmaster.name}"]
 
-    async def let_go(self) -> None:
-        """The rollout is over: connections and lease are given back, now and not when they have idled for long."""
+    async def let_go(self, rollout: Rollout) -> None:
+        """The rollout is over: connections and lease are given back, now and not when they have idled for long.
+
+        A newer rollout that has begun meanwhile keeps both.
+        """
         if not self.stopped and (self.fleet.transport == "ssh" or self.fleet.lease is not None):
-            argv = self._argv("--stop", *self._lease("stop"))
+            argv = self._argv("--stop", "--fence", str(rollout.fence), *self._lease("stop"))
             await self.program(argv, lambda _event: None, log="stop", timeout=60.0)
 
     def over_fleet_budget(self, rows: Mapping[str, HostRow]) -> str:

@@ -34,7 +34,7 @@ class RepairFleet(FleetStep):
         rows = await self.fan_out("status", rollout, owed)
         wrong = {name: release for name, release in owed.items() if _differs(rows[name], release)}
         rows = await self._repair(rollout, wrong) if wrong else rows
-        await self.let_go()
+        await self.let_go(rollout)
         left = bad(rows, owed)
         self.descriptionDone = [f"{len(wrong)} of {len(owed)} hosts repaired"]
         if left:

@@ -54,7 +54,7 @@ class RollBack(FleetStep):
             await self.engine.report(intent.key, {"ok": False, "reason": reason})
             self.descriptionDone = [reason[:200]]
             return FAILURE
-        await self.let_go()
+        await self.let_go(rollout)
         now = self.engine.now()
         await self.rollouts.move(rollout, state=RolloutState.ROLLED_BACK, ended_at=now)
         await self.engine.report(intent.key, {"ok": True, "hosts": len(to)})

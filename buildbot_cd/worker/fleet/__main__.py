@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stop", action="store_true", help="end the daemon")
     parser.add_argument("--lease", metavar="FILE", help="take this lease first, and give it back with --stop")
     parser.add_argument("--owner", default="somebody", help="whose lease it is")
+    parser.add_argument("--fence", type=int, help="the rollout's number; --stop then spares what a newer one uses")
     parser.add_argument("--host-program", action="store_true", help="print the program for hosts")
     parser.add_argument("--serve", metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--ready", type=int, help=argparse.SUPPRESS)
@@ -68,7 +69,7 @@ def _do(given: argparse.Namespace) -> int:
     if given.lease is not None:
         from buildbot_cd.worker.fleet import lease
 
-        lease.take(given.lease, given.owner, given.idle or HOLD_SECONDS, time.time())
+        lease.take(given.lease, given.owner, given.idle or HOLD_SECONDS, time.time(), given.fence or 0)
     if given.daemon is not None:
         from buildbot_cd.worker.fleet.client import through_daemon
 
@@ -85,11 +86,11 @@ def _stop(given: argparse.Namespace) -> int:
     if given.daemon is not None:
         from buildbot_cd.worker.fleet.client import stop_daemon
 
-        stop_daemon(given.daemon)
+        stop_daemon(given.daemon, given.fence)
     if given.lease is not None:
         from buildbot_cd.worker.fleet import lease
 
-        lease.give_back(given.lease, given.owner)
+        lease.give_back(given.lease, given.owner, given.fence)
     return 0
 
 

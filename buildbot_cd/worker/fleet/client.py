@@ -54,10 +54,16 @@ def through_daemon(place: str, text: str, idle: float | None, out: IO[str]) -> i
     raise FleetError(f"the fan-out daemon ended {TRIES} times in the middle of this; see {place}/{LOG}")
 
 
-def stop_daemon(place: str) -> None:
-    """End the daemon of the folder, if there is one, and wait until it is gone; one that does not listen is killed."""
-    with contextlib.suppress(_Lost), _connected(place) as connection:
-        _send(connection, {"op": "stop"})
+def stop_daemon(place: str, fence: int | None = None) -> None:
+    """End the daemon of the folder, if there is one, and wait until it is gone; one that does not listen is killed.
+
+    With ``fence`` a daemon that serves a newer rollout by now is left alone.
+    """
+    with contextlib.suppress(_Lost, OSError), _connected(place) as connection:
+        _send(connection, {"op": "stop", "fence": fence})
+        with connection.makefile("r", encoding="ascii") as lines:
+            if '"kept"' in lines.readline():
+                return
     for limit in (STOP_SECONDS, STOP_SECONDS):
         holder = _holder(place, limit)
         if holder is None:

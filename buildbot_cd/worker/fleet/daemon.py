@@ -5,9 +5,9 @@ It listens on a unix socket in a folder of the builder, serves whoever may read 
 nobody has asked anything for a while, when its socket is gone (the folder was removed, or another daemon took it), or
 when it is told to. A client whose connection ends, because it was killed or its worker was, stops its own request.
 
-One JSON line comes in: ``{"op": "run", "request": TEXT, "idle": SECONDS, "code": DIGEST}`` or ``{"op": "stop"}``. Event
-lines go out, the first ``{"event": "accepted"}`` (or ``"replace"``: this daemon runs another version of the code), the
-last ``{"event": "exit", "code": N}``.
+One JSON line comes in: ``{"op": "run", "request": TEXT, "idle": SECONDS, "code": DIGEST}``, or ``{"op": "stop",
+"fence": N}``. Event lines go out, the first ``{"event": "accepted"}`` (or ``"replace"``: this daemon runs other code),
+the last ``{"event": "exit", "code": N}``.
 """
 
 from __future__ import annotations
@@ -67,8 +67,14 @@ class Daemon:
 
     async def _obey(self, message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if message["op"] == "stop":
-            self.over.set()
-            _say(writer, event="exit", code=0)
+            fence = message.get("fence")
+            if fence is not None and int(fence) < self._epoch:
+                _say(
+                    writer, event="kept"
+                )  # whoever says this is over does not know of the rollout that has begun since
+            else:
+                self.over.set()
+                _say(writer, event="exit", code=0)
         elif message.get("code") != code_digest():
             _say(writer, event="replace")
         else:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def take(path: str, owner: str, seconds: float, now: float) -> None:
+def take(path: str, owner: str, seconds: float, now: float, fence: int = 0) -> None:
     """Take the lease, or renew one's own, until ``now + seconds``; ``now`` is in seconds since the epoch.
+
+    ``fence`` is the number of the owner's rollout.
 
     :raises FleetError: somebody else holds it; nothing was changed.
     """
@@ -30,13 +32,13 @@ def take(path: str, owner: str, seconds: float, now: float) -> None:
             until = time.strftime("%H:%M:%S", time.localtime(held["until"]))
             raise FleetError(f"lease: {held['owner']} is changing this fleet until {until}, {owner} has to wait")
         held.clear()
-        held.update(owner=owner, until=now + seconds)
+        held.update(owner=owner, until=now + seconds, fence=fence)
 
 
-def give_back(path: str, owner: str) -> bool:
-    """End the lease; False, changing nothing, if it is not this owner's."""
+def give_back(path: str, owner: str, fence: int | None = None) -> bool:
+    """End the lease; False, changing nothing, if it is not this owner's, or if it serves a newer rollout by now."""
     with _open(path) as held:
-        ours = bool(held) and held["owner"] == owner
+        ours = bool(held) and held["owner"] == owner and (fence is None or held["fence"] <= fence)
         if ours:
             held.clear()
     return ours

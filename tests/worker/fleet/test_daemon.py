@@ -104,6 +104,9 @@ def test_an_older_rollout_is_stopped_by_a_newer_one_and_refused_after_it(client:
     assert (code, events[0]["event"]) == (2, "error")
     assert "fence 1 is older than 2" in events[0]["error"]
     assert {link.resolve().name for link in links} == {"r-2"}
+    daemon = client.pid()
+    client.stop("--fence", "1")
+    assert client.pid() == daemon != 0  # the older one's end is not the newer one's
 
 
 @pytest.mark.parametrize("reason", ["idle", "gone", "code"])

@@ -32,7 +32,9 @@ def test_only_the_owner_gives_it_back(tmp_path: Path) -> None:
         take(path, "Ada", 60.0, 1001.0)
     assert give_back(path, "gate shop")
     assert not give_back(path, "gate shop")
-    take(path, "A", 60.0, 1001.0)
+    take(path, "A", 60.0, 1001.0, fence=7)
+    assert not give_back(path, "A", fence=6)  # a repair that ends while the next rollout has begun
+    assert give_back(path, "A", fence=7)
 
 
 def test_a_damaged_lease_is_named(tmp_path: Path) -> None:
