@@ -128,7 +128,7 @@ function MetricCard({ view }: { view: MetricView }) {
         <span className="bbcd-muted">{view.says}</span>
       </header>
       <p className="bbcd-key">
-        <span className="bbcd-key-canary">canaries {figure(last.canary)}</span>
+        <span className={view.tone === 'bad' ? 'bbcd-key-bad' : 'bbcd-key-canary'}>canaries {figure(last.canary)}</span>
         <span className="bbcd-key-control">control {figure(last.control)}</span>
       </p>
       <Chart
