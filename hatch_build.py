@@ -53,16 +53,23 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
         ]
 
 
-def build() -> bool:
-    """Build the pages unless they are up to date; whether anything was done. Raises PagesError."""
+def build(*, modules: bool = False) -> bool:
+    """Build the pages unless they are up to date; whether they were built. Raises PagesError.
+
+    ``modules``: have the packages that they are built and tested with, even if nothing is to be built.
+    """
     wanted = sources_hash()
-    if STAMP.is_file() and STAMP.read_text("utf-8") == wanted:
+    current = STAMP.is_file() and STAMP.read_text("utf-8") == wanted
+    lock = hashlib.sha256((UI / "package-lock.json").read_bytes()).hexdigest()
+    installed = MODULES.is_file() and MODULES.read_text("utf-8") == lock
+    if current and (installed or not modules):
         return False
     npm = _npm()
-    lock = hashlib.sha256((UI / "package-lock.json").read_bytes()).hexdigest()
-    if not MODULES.is_file() or MODULES.read_text("utf-8") != lock:
+    if not installed:
         _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
         MODULES.write_text(lock, "utf-8")
+    if current:
+        return False
     _run([npm, "run", "--silent", "build"])
     STAMP.write_text(wanted, "utf-8")
     return True
@@ -99,7 +106,7 @@ def _run(argv: list[str]) -> None:
 def main(arguments: list[str]) -> int:
     """The program."""
     try:
-        if build():
+        if build(modules=True):
             print(f"pages built into {STATIC}")
     except PagesError as error:
         print(error, file=sys.stderr)

@@ -224,6 +224,18 @@ def test_one_panel_that_fails_leaves_the_others_alone(bare: Site, look: Callable
     expect(page.get_by_role("button", name="New 35")).to_be_visible()
 
 
+def test_an_error_of_a_page_stays_on_it(bare: Site, look: Callable[..., Looked]) -> None:
+    """An answer that nobody foresaw takes the page's content and says so; tabs and Buildbot's menu still lead away."""
+    page = look().page
+    scene = busy_day()
+    scene.rollouts[0]["stages"] = None
+    show(bare, page, scene, "/cd/rollouts/12")
+    expect(page.get_by_text("This page has an error of its own")).to_be_visible()
+    page.goto(f"{bare.url}/#/about")
+    expect(page.get_by_text("About this Buildbot")).to_be_visible()
+    expect(page.locator("body[data-bbcd-page]")).to_have_count(0)
+
+
 def test_a_master_that_is_away_leaves_the_page_with_its_age(bare: Site, look: Callable[..., Looked]) -> None:
     """Without the link there is a banner with the moment, and what was known stays; it goes when the master is back."""
     page = look().page

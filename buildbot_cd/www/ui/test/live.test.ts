@@ -52,7 +52,7 @@ describe('matching', () => {
 
 describe('the link', () => {
   it('asks for each path once and gives its events to all who want them', () => {
-    const live = new Live(() => 'ws://x');
+    const live = new Live(() => 'ws://x', () => 0.5);
     const [one, two] = [vi.fn(), vi.fn()];
     live.subscribe('cd/landings/*/*', one);
     live.subscribe('cd/landings/*/*', two);
@@ -64,7 +64,7 @@ describe('the link', () => {
     expect(live.state).toBe('up');
   });
   it('connects again with growing pauses, asks anew, and tells when it is back', () => {
-    const live = new Live(() => 'ws://x');
+    const live = new Live(() => 'ws://x', () => 0.5);
     live.subscribe('a/b', vi.fn());
     last().open();
     const states: string[] = [];
@@ -80,7 +80,7 @@ describe('the link', () => {
     expect([Socket.all.length, last().sent[0]?.path, states]).toEqual([3, 'a/b', ['down', 'up']]);
   });
   it('is up only once the master has confirmed what it will send', () => {
-    const live = new Live(() => 'ws://x');
+    const live = new Live(() => 'ws://x', () => 0.5);
     live.subscribe('a/b', vi.fn());
     last().readyState = 1;
     last().onopen();
@@ -89,7 +89,7 @@ describe('the link', () => {
     expect(live.state).toBe('up');
   });
   it('survives frames that are no JSON', () => {
-    const live = new Live(() => 'ws://x');
+    const live = new Live(() => 'ws://x', () => 0.5);
     live.subscribe('a/b', vi.fn());
     last().open();
     last().onmessage({ data: 'not json' });
@@ -97,7 +97,7 @@ describe('the link', () => {
     expect(live.state).toBe('up');
   });
   it('hangs up when nobody listens any more, and does not come back by itself', () => {
-    const live = new Live(() => 'ws://x');
+    const live = new Live(() => 'ws://x', () => 0.5);
     const end = live.subscribe('a/b', vi.fn());
     last().open();
     end();

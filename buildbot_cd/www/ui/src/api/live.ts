@@ -36,7 +36,11 @@ export class Live {
   /** When the link was lost, in milliseconds of this machine; null while it is up. */
   lostAt: number | null = null;
 
-  constructor(private readonly address: () => string) {}
+  /** `chance`: between 0 and 1; spreads the tabs of a company that all lose the same master at once. */
+  constructor(
+    private readonly address: () => string,
+    private readonly chance: () => number = Math.random,
+  ) {}
 
   /** Calls `handler` for each event below `path` until the returned function is called. */
   subscribe(path: string, handler: Handler): () => void {
@@ -98,7 +102,7 @@ export class Live {
     }
     this.lostAt ??= Date.now();
     this.become('down');
-    this.timer = window.setTimeout(() => this.open(), this.pause);
+    this.timer = window.setTimeout(() => this.open(), this.pause * (0.5 + this.chance()));
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
   }
 

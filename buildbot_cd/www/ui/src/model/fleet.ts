@@ -32,10 +32,13 @@ export interface HostRow {
 export interface FleetModel {
   rollout: number;
   stages: string[];
+  /** By role and name; a change never moves a host. */
   hosts: Map<string, HostRow>;
 }
 
 const markOf = (name: string): Mark => (KNOWN.has(name) ? (name as Mark) : 'old');
+
+const ORDER = new Intl.Collator('en', { numeric: true });
 
 /** Unpack the one object of `cd/rollouts/<id>/hosts`. */
 export function unpack(fleet: Fleet): FleetModel {
@@ -45,10 +48,9 @@ export function unpack(fleet: Fleet): FleetModel {
     const value = cell(row, name);
     return typeof value === 'number' ? (list[value] ?? '') : (value ?? '');
   };
-  const hosts = new Map<string, HostRow>();
-  for (const row of fleet.hosts) {
+  const rows = fleet.hosts.map((row): HostRow => {
     const host = String(cell(row, 'host') ?? '');
-    hosts.set(host, {
+    return {
       host,
       role: text(row, 'role', fleet.roles),
       stage: text(row, 'stage', fleet.stages),
@@ -60,9 +62,10 @@ export function unpack(fleet: Fleet): FleetModel {
       at: Number(cell(row, 'at') ?? 0),
       address: fleet.addresses[host] ?? '',
       error: fleet.errors[host] ?? '',
-    });
-  }
-  return { rollout: fleet.rollout, stages: fleet.stages, hosts };
+    };
+  });
+  rows.sort((a, b) => ORDER.compare(a.role, b.role) || ORDER.compare(a.host, b.host));
+  return { rollout: fleet.rollout, stages: fleet.stages, hosts: new Map(rows.map((row) => [row.host, row])) };
 }
 
 /** Apply a batch of changes; rows older than what is known of their host change nothing. */
@@ -110,7 +113,7 @@ export interface StageGroup {
   rows: HostRow[];
 }
 
-/** One group a stage, in the order of the stages; within it by role and name, so that a host never moves. */
+/** One group a stage, in the order of the stages; within it in the model's order. */
 export function groups(model: FleetModel): StageGroup[] {
   const byStage = new Map<string, HostRow[]>(model.stages.map((stage) => [stage, []]));
   for (const row of model.hosts.values()) {
@@ -118,10 +121,7 @@ export function groups(model: FleetModel): StageGroup[] {
     if (rows === undefined) byStage.set(row.stage, [row]);
     else rows.push(row);
   }
-  const order = new Intl.Collator('en', { numeric: true });
-  return [...byStage]
-    .filter(([, rows]) => rows.length > 0)
-    .map(([stage, rows]) => ({ stage, rows: rows.sort((a, b) => order.compare(a.role, b.role) || order.compare(a.host, b.host)) }));
+  return [...byStage].filter(([, rows]) => rows.length > 0).map(([stage, rows]) => ({ stage, rows }));
 }
 
 export function countMarks(rows: Iterable<HostRow>): Record<Mark, number> {

@@ -4,7 +4,7 @@ import React from 'react';
 import { Link, useParams } from 'react-router-dom';
 import { useFleet, useSamples } from '../api/useFleet';
 import type { Landing, Rollout, Verdict } from '../api/types';
-import { useResource } from '../api/useResource';
+import { useResource, type Resource } from '../api/useResource';
 import { rolloutActions } from '../model/actions';
 import { change, clock, clockSeconds, count, duration, figure, short } from '../model/format';
 import { countMarks, type FleetModel } from '../model/fleet';
@@ -24,19 +24,31 @@ import { useTheme } from '../parts/useTheme';
 export function RolloutPage() {
   const id = Number(useParams().id);
   const rollouts = useResource<Rollout>(`cd/rollouts/${id}`, 'rollouts', [`cd/rollouts/${id}/*`]);
+  // All are asked for at once: the id is known before the first answer.
+  const parts = {
+    verdicts: useResource<Verdict>(`cd/rollouts/${id}/verdicts`, 'verdicts', [`cd/rollouts/${id}/verdict`]),
+    fleet: useFleet(id),
+    samples: useSamples(id),
+  };
   return (
     <Shell title={`Rollout ${id}`}>
       <Loaded from={rollouts} lines={6}>
-        {([rollout]) => (rollout === undefined ? <Empty title="No such rollout" /> : <One key={id} rollout={rollout} reload={rollouts.reload} />)}
+        {([rollout]) => (rollout === undefined ? <Empty title="No such rollout" /> : <One key={id} rollout={rollout} parts={parts} reload={rollouts.reload} />)}
       </Loaded>
     </Shell>
   );
 }
 
-function One({ rollout, reload }: { rollout: Rollout; reload: () => void }) {
-  const verdicts = useResource<Verdict>(`cd/rollouts/${rollout.id}/verdicts`, 'verdicts', [`cd/rollouts/${rollout.id}/verdict`]);
-  const [looks, samples] = useSamples(rollout.id);
-  const [fleet, model] = useFleet(rollout.id);
+interface Parts {
+  verdicts: Resource<Verdict>;
+  fleet: ReturnType<typeof useFleet>;
+  samples: ReturnType<typeof useSamples>;
+}
+
+function One({ rollout, parts, reload }: { rollout: Rollout; parts: Parts; reload: () => void }) {
+  const { verdicts } = parts;
+  const [looks, samples] = parts.samples;
+  const [fleet, model] = parts.fleet;
   const found = verdicts.data ?? [];
   const culprits = found.at(-1)?.culprits ?? [];
   const stage = rollout.stage || (samples.at(-1)?.stage ?? '');
@@ -128,7 +140,7 @@ function MetricCard({ view }: { view: MetricView }) {
         <span className="bbcd-muted">{view.says}</span>
       </header>
       <p className="bbcd-key">
-        <span className="bbcd-key-canary">canaries {figure(last.canary)}</span>
+        <span className={view.tone === 'bad' ? 'bbcd-key-bad' : 'bbcd-key-canary'}>canaries {figure(last.canary)}</span>
         <span className="bbcd-key-control">control {figure(last.control)}</span>
       </p>
       <Chart
