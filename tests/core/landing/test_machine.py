@@ -273,6 +273,7 @@ class GateMachine(RuleBasedStateMachine):
         world.order(release_all)
         world.cascade = 50  # people push by hand what was too much for the gate
         for _ in range(60):
+            world.mend_what_slipped_through()
             world.settle()
             self.holds()
             for name, check in AT_REST.items():
