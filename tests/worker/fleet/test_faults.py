@@ -47,15 +47,15 @@ def test_each_fault_is_told_and_the_record_stays_true(
     code, events = client(
         verb="switch", release="r-2", restart=["sh", "-c", dies, "{root}/died", "{name}"], budget=8,
         health={"url": f"{url}/{{name}}", "release_header": "X-Release", "timeout": 1},
-        timeouts={"verb": 9, "connect": 20},
+        timeouts={"verb": 9, "connect": 20, "restart": 5},
     )  # fmt: skip
     phases = last(events)
     assert code == 1
-    assert {phases.pop("h-01"), phases.pop("h-02")} == {"unreachable"}
+    assert {phases.pop(name) for name in ("h-01", "h-02", "h-04")} == {"unreachable"}
     assert phases.pop("h-05") == "unhealthy"
     assert set(phases.values()) == {"healthy"}
     said = {event["host"]: event.get("release", "not seen") for event in events if event["event"] == "host"}
-    assert carried(client) == {**said, "h-01": "r-1", "h-02": "r-1"}
+    assert carried(client) == {**said, "h-01": "r-1", "h-02": "r-1", "h-04": "r-2"}
     assert (said["h-01"], said["h-05"]) == ("not seen", "r-2")
 
 
