@@ -12,7 +12,7 @@ from buildbot.util.service import BuildbotService
 from twisted.internet import defer, task
 
 from buildbot_cd.core.landing.values import IntentState
-from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, step
+from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, pushed, step
 from buildbot_cd.engine.builds import Builds
 from buildbot_cd.engine.checks import Checks
 from buildbot_cd.engine.events import Events
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.config.master import MasterConfig
     from buildbot_cd.core.landing.moves import Move
+    from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Snapshot
     from buildbot_cd.engine.apply import Applied
     from buildbot_cd.store.interface import Store, Tx
@@ -146,10 +147,12 @@ class Engine(BuildbotService):
         self._complete.add(int(message["bsid"]))
         self.wake()
 
-    def look(self, why: str, *, news: bool = True) -> defer.Deferred[Any]:
-        """Ask for a look at trunk; a change event calls this, and a timer without ``news``."""
+    def look(self, why: str, push: Push | None = None, *, news: bool = True) -> defer.Deferred[Any]:
+        """Ask for a look at trunk; a change event calls this, with the push if a hook told of it, and a timer."""
 
         async def ask() -> None:
+            if push is not None:
+                await self.store.transact(pushed(self.gate, push, self.now(), self.policy.people))
             if await self.store.transact(ask_look(self.gate, self.now(), why, news=news)):
                 self.wake()
 

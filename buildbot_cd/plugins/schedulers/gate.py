@@ -9,7 +9,9 @@ from buildbot.changes.filter import ChangeFilter
 from buildbot.schedulers.base import ReconfigurableBaseScheduler
 from twisted.internet import defer
 
+from buildbot_cd.core.landing.people import Push
 from buildbot_cd.engine.lookup import engine_of
+from buildbot_cd.plugins.data.listening import reachable_from_outside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +60,24 @@ class Gate(ReconfigurableBaseScheduler):
         return _last(repository or "") in ("", _last(self.repository))
 
     def gotChange(self, change: Any, important: bool) -> Any:  # noqa: ARG002 - Buildbot's signature
-        """One change on trunk."""
-        return engine_of(self.master).look(f"change {change.number}")
+        """One change on trunk; who pushed it counts only if nobody else can have said so."""
+        push = told_by(change) if hooks_are_closed(self.master.config) else None
+        return engine_of(self.master).look(f"change {change.number}", push)
+
+
+def hooks_are_closed(config: Any) -> bool:
+    """Whether only the git server can report changes: hooks want a password, or only this machine reaches them."""
+    return bool(config.www.get("change_hook_auth")) or not reachable_from_outside(config)
+
+
+def told_by(change: Any) -> Push | None:
+    """The push that `buildbot-cd hook post-receive` told of; None for a change from anywhere else."""
+    base, who, options = (change.properties.getProperty(name) for name in ("cd_base", "cd_pusher", "cd_push_options"))
+    if not isinstance(who, str) or not who or not isinstance(base, str) or not change.revision:
+        return None
+    words = [one for one in options if isinstance(one, str)] if isinstance(options, list) else []
+    pairs = (one.partition("=") for one in words)
+    return Push(base, str(change.revision), who.lower(), {name: value for name, _, value in pairs})
 
 
 def _last(url: str) -> str:
