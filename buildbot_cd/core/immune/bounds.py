@@ -16,12 +16,14 @@ from buildbot_cd.core.immune.mixture import GRID, GRID_WEIGHTS, Vector
 CONFIDENCE = 0.95
 _WIDE = 8.0
 _STEPS = 161
+_UNKNOWN = 5.0
+"""Standard deviation of the log ratio beyond which nothing is known."""
 
 
 def ratio_bounds(
     a: float, both: float, offset_canary: float, offset_control: float, phi: float
 ) -> tuple[float, float] | None:
-    """Lowest and highest canary/control ratio of rates that `a` of `both` events leave possible; None without any.
+    """Lowest and highest canary/control ratio that `a` of `both` events leave possible; None where nothing is known.
 
     The conditional test of the count process on the totals, against larger and against smaller ratios, half of the
     error each.
@@ -31,6 +33,8 @@ def ratio_bounds(
         return None
     centre = math.log((a + 0.5) * offset_control / ((b + 0.5) * offset_canary))
     spread = math.sqrt(phi * (1 / (a + 0.5) + 1 / (b + 0.5)))
+    if spread > _UNKNOWN:
+        return None
     candidates = np.exp(centre + np.linspace(-_WIDE, _WIDE, _STEPS) * spread)
     needed = math.log(2 / (1 - CONFIDENCE))
     above = _log_e(candidates, GRID, a, both, offset_canary, offset_control, phi) >= needed

@@ -17,9 +17,9 @@ from buildbot_cd.core.immune.bounds import shift_margin
 from buildbot_cd.core.immune.mixture import (
     SIGNIFICANCE,
     Vector,
+    control_inflation,
     half_normal_log_e,
     log_mix,
-    small_sample_inflation,
 )
 from buildbot_cd.core.immune.restarts import Schedule
 from buildbot_cd.core.immune.scale import LevelScale, prior_levels
@@ -170,7 +170,7 @@ class LevelProcess:
         pooled = residual[control]
         difference = float(np.mean(residual[canary])) - float(np.mean(pooled))
         inverse = 1 / n + 1 / m
-        variance = float(np.var(pooled, ddof=1)) * inverse * small_sample_inflation(m - 2, self._error)
+        variance = float(np.var(pooled, ddof=1)) * inverse * control_inflation(m - 2, self._error)
         prior = _SENSITIVE_AFTER * self._scale.noise**2 * inverse
         sign = 1 if self.spec.bad is Bad.UP else -1
         return _Weighed(

@@ -32,6 +32,10 @@ GRID_WEIGHTS: Vector = _NEAR_SHARE * _near / _near.sum() + (1 - _NEAR_SHARE) / G
 SIGNIFICANCE = 0.01
 """Tail in which few degrees of freedom are made good, where no smaller one is asked for."""
 
+_FEW, _LOOKS = 10, 5
+"""Under so many degrees of freedom the tail is made so much smaller: a watch looks often, and a handful of controls
+must not be alike by chance even once. Ten hosts with two canaries showed the need, in simulation."""
+
 
 def log_grid_mean(values: Vector) -> float:
     """Log of the weighted mean of exp(values), one value for each factor of the grid."""
@@ -89,3 +93,8 @@ def small_sample_inflation(degrees: int, error: float = SIGNIFICANCE) -> float:
         return math.inf
     ratio = float(stdtrit(degrees, 1 - error)) / float(ndtri(1 - error))
     return ratio * ratio
+
+
+def control_inflation(degrees: int, error: float) -> float:
+    """The same for the variance between controls, which a watch looks at again and again."""
+    return small_sample_inflation(degrees, error / _LOOKS if degrees < _FEW else error)

@@ -36,6 +36,7 @@ def test_no_event_at_all_and_none_on_one_side() -> None:
     """Nothing is known without an event; with events on one side only, one end is open."""
     assert ratio_bounds(0.0, 0.0, 1.0, 10.0, 1.0) is None
     assert ratio_bounds(3.0, 9.0, 1.0, 10.0, math.inf) is None
+    assert ratio_bounds(3.0, 9.0, 1.0, 10.0, 1e6) is None
     low, high = ratio_bounds(0.0, 50.0, 1.0, 10.0, 1.0) or (9.0, 9.0)
     assert low == 0.0
     assert high < 3
