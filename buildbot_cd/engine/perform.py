@@ -53,7 +53,7 @@ class Performer:
         builds: Builds,
         checks: Checks,
         trunk: Trunk,
-        notify: Callable[[Intent], Awaitable[None]],
+        notify: Callable[[Intent], Awaitable[bool]],
         answer: Callable[[str, Mapping[str, Any]], Awaitable[bool]],
     ) -> None:
         self.store, self.builds, self.checks, self.trunk = store, builds, checks, trunk
@@ -76,8 +76,7 @@ class Performer:
         if intent.state is IntentState.PENDING and float(intent.payload.get("after") or 0) > now:
             return False
         if intent.kind is EffectKind.NOTIFY:
-            await self.notify(intent)
-            return await self.answer(intent.key, {})
+            return await self.notify(intent) and await self.answer(intent.key, {})
         if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM):
             return await self.checks.advance(intent, now)
         if intent.state is IntentState.PENDING:

@@ -17,6 +17,7 @@ from buildbot_cd.engine.builds import Builds
 from buildbot_cd.engine.checks import Checks
 from buildbot_cd.engine.events import Events
 from buildbot_cd.engine.logs import logged
+from buildbot_cd.engine.notices import Notices
 from buildbot_cd.engine.peers import BEAT, Peers
 from buildbot_cd.engine.perform import Performer, Trunk
 from buildbot_cd.engine.rollouts import Rollouts
@@ -29,7 +30,7 @@ from buildbot_cd.store.sql import SqlStore
 from buildbot_cd.store.upgrade import upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from buildbot_cd.config.master import MasterConfig
@@ -76,7 +77,6 @@ class Engine(BuildbotService):
 
     async def _start(self) -> None:
         await defer.maybeDeferred(super().startService)
-        self.notifiers: list[Callable[[Intent], Awaitable[None]]] = []
         self._complete: set[int] = set()
         self._waiters: list[defer.Deferred[None]] = []
         self._awake = False
@@ -85,6 +85,7 @@ class Engine(BuildbotService):
         await self.master.db.pool.do(upgrade)
         self.store = SqlStore(self.master.db.pool)
         self.events, self.memory = Events(self.master, self.store), Memory()
+        self.notices = Notices(self.master, self.store, self._answered)
         await self.store.transact(ensure_gate(self.gate))
         self._assemble()
         self.ready = True
@@ -108,6 +109,7 @@ class Engine(BuildbotService):
         self._awake = False
         if self._working is not None:
             await self._working
+        await self.notices.finish()
         self._release_waiters()
         await self.events.close()
         await defer.maybeDeferred(super().stopService)
@@ -267,7 +269,7 @@ class Engine(BuildbotService):
         for waiter in waiters:
             waiter.callback(None)
 
-    async def _notify(self, intent: Intent) -> None:
-        self.events.notice(intent)
-        for notifier in self.notifiers:
-            await notifier(intent)
+    async def _notify(self, intent: Intent) -> bool:
+        if intent.state is IntentState.PENDING:
+            self.events.notice(intent)
+        return await self.notices.deliver(intent, self.now())

@@ -74,5 +74,6 @@ class Master:
         )
         return told.counted
 
-    async def _notify(self, intent: Intent) -> None:
+    async def _notify(self, intent: Intent) -> bool:
         self.world.notices.append((intent.landing, str(intent.payload["what"])))
+        return True

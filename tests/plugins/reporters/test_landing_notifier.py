@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Messages to people: what they say, and that each goes out once, over real connections."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from buildbot.config.errors import ConfigErrors, capture_config_errors
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet import defer, reactor
+from twisted.internet.task import Clock
+
+from buildbot_cd.core.landing.message import SUBJECTS, compose
+from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, IntentState, Landing
+from buildbot_cd.engine.notices import AGAIN, GIVE_UP, TAKE_OVER, Notices
+from buildbot_cd.plugins.reporters.landing_notifier import LandingNotifier
+from buildbot_cd.store.memory import MemoryStore
+
+LANDING = Landing(7, "trunk", "a" * 40, "b" * 40, "ada@example.org", "Round prices", reason="it failed twice")
+PAGES = "http://127.0.0.1:8010/"
+
+
+def told(what: str, **payload: Any) -> str:
+    """Subject and body of a message about the landing."""
+    message = compose("trunk/7/notify/x", what, LANDING, payload, "trunk", PAGES)
+    return f"{message.subject}\n{message.body}"
+
+
+def test_a_revert_says_what_failed_how_to_see_it_and_how_to_come_back() -> None:
+    """All that its engineer needs, and no word about a person."""
+    text = told("reverted", failing=["pytest:tests/a.py::test_b"], sha="c" * 40)
+    assert text.startswith("Taken back: Round prices\n")
+    assert "python -m pytest 'tests/a.py::test_b'" in text
+    assert f"git cherry-pick {'a' * 12}..{'b' * 12}" in text
+    assert "ada" not in text
+    assert f"{PAGES}#/cd/landings/7" in text
+
+
+@pytest.mark.parametrize("what", sorted(SUBJECTS))
+def test_no_message_names_a_person(what: str) -> None:
+    """The subject is the change; who pushed it is whom it is sent to."""
+    assert "ada@" not in told(what, cause=6, sha="c" * 40, failing=["x"])
+
+
+@given(st.text(), st.sampled_from(sorted(SUBJECTS)))
+def test_a_subject_is_one_printable_line_whatever_a_commit_says(subject: str, what: str) -> None:
+    """A commit's first line cannot add a header to a mail."""
+    landing = Landing(1, "trunk", "a" * 40, "b" * 40, "x@example.org", subject)
+    found = compose("i", what, landing, {}, "trunk", PAGES).subject
+    assert found.isprintable()
+    assert len(found) <= 150
+
+
+# -- over the wire
+
+
+class Chat(BaseHTTPRequestHandler):
+    """A chat's webhook; it refuses as often as it was told to."""
+
+    def do_POST(self) -> None:
+        """Take one message."""
+        server: Any = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server.refuse, refused = max(0, server.refuse - 1), server.refuse > 0
+        if not refused:
+            server.taken.append(body)
+        self.send_response(503 if refused else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class MailServer(socketserver.StreamRequestHandler):
+    """As much of SMTP as taking a mail needs."""
+
+    def handle(self) -> None:
+        """One connection."""
+        server: Any = self.server
+        self.wfile.write(b"220 ready\r\n")
+        recipients: list[str] = []
+        for line in self.rfile:
+            word = line[:4].upper()
+            if word == b"RCPT":
+                recipients.append(line.decode().split("<")[1].split(">")[0])
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                server.taken.append((sorted(recipients), email.message_from_bytes(text, policy=email.policy.default)))
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+            if word == b"QUIT":
+                return
+
+
+@pytest.fixture
+def chat() -> Iterator[Any]:
+    """A running webhook."""
+    yield from serve(ThreadingHTTPServer(("127.0.0.1", 0), Chat))
+
+
+@pytest.fixture
+def mail() -> Iterator[Any]:
+    """A running mail server."""
+    yield from serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer))
+
+
+def serve(made: Any) -> Iterator[Any]:
+    """Run a server in a thread."""
+    made.taken, made.refuse, made.daemon_threads = [], 0, True
+    thread = threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.shutdown()
+        made.server_close()
+        thread.join(10)
+
+
+def wait(work: defer.Deferred[Any], seconds: float = 20.0) -> Any:
+    """The result of what runs in the reactor, which is turned by hand."""
+    loop: Any = reactor
+    found: list[Any] = []
+    work.addBoth(found.append)
+    limit = loop.seconds() + seconds
+    while not found:
+        assert loop.seconds() < limit, "no answer in time"
+        loop.runUntilCurrent()
+        loop.doIteration(0.02)
+    if hasattr(found[0], "raiseException"):
+        found[0].raiseException()
+    return found[0]
+
+
+def notifier(**settings: Any) -> LandingNotifier:
+    """A notifier as Buildbot would configure it."""
+    made = LandingNotifier(**settings)
+    made.parent = SimpleNamespace(master=SimpleNamespace(config=SimpleNamespace(title="CD"), reactor=reactor))
+    wait(defer.maybeDeferred(made.reconfigService, **settings))
+    return made
+
+
+def test_mail_goes_to_the_engineer_and_to_whom_else_is_named(mail: Any) -> None:
+    """Through Buildbot's own mail settings, with an id by which a second copy is known."""
+    settings = {"fromaddr": "cd@example.org", "relayhost": "127.0.0.1", "smtpPort": mail.server_address[1]}
+    made = notifier(**settings, extraRecipients=["team@example.org"])
+    message = compose("trunk/7/notify/live/1.0", "live", LANDING, {}, "trunk", PAGES)
+    wait(defer.ensureDeferred(made.landing_notice("live", message, LANDING)))
+    recipients, got = mail.taken[0]
+    assert recipients == ["ada@example.org", "team@example.org"]
+    assert got["Subject"] == "Live: Round prices"
+    assert got["Message-ID"] == "<trunk.7.notify.live.1.0@example.org>"
+
+
+def test_a_chat_gets_json_in_which_nothing_can_call_everybody(chat: Any) -> None:
+    """A commit's text is data: it forms no link, and calls no channel."""
+    url = f"http://127.0.0.1:{chat.server_address[1]}/hook"
+    made = notifier(webhook=url)
+    odd = Landing(7, "trunk", "a" * 40, "b" * 40, "ada@example.org", "<!channel> @here & more")
+    message = compose("k", "live", odd, {}, "trunk", PAGES)
+    wait(defer.ensureDeferred(made.landing_notice("live", message, odd)))
+    assert chat.taken[0]["id"] == "k"
+    assert "<!channel>" not in chat.taken[0]["text"]
+    assert "@here" not in chat.taken[0]["text"]
+
+
+def test_what_is_not_wanted_is_not_sent(chat: Any) -> None:
+    """Only the events that were asked for."""
+    made = notifier(webhook=f"http://127.0.0.1:{chat.server_address[1]}/hook", events=["reverted"])
+    message = compose("k", "live", LANDING, {}, "trunk", PAGES)
+    wait(defer.ensureDeferred(made.landing_notice("live", message, LANDING)))
+    assert chat.taken == []
+
+
+def test_wrong_settings_are_told_when_the_configuration_is_read() -> None:
+    """With the nearest word that there is."""
+    with pytest.raises(ConfigErrors) as caught, capture_config_errors(raise_on_error=True):
+        LandingNotifier(events=["revertd"])
+    assert any("did you mean 'reverted'" in one for one in caught.value.errors)
+    assert any("webhook" in one for one in caught.value.errors)
+
+
+# -- each once
+
+
+class Told:
+    """A notifier that fails as often as it was told to."""
+
+    def __init__(self, name: str, failures: int = 0) -> None:
+        self.name, self.failures, self.got = name, failures, list[str]()
+
+    async def landing_notice(self, what: str, message: Any, landing: Any) -> None:
+        """Take it or fail."""
+        if self.failures:
+            self.failures -= 1
+            raise OSError("no line")
+        self.got.append(message.ident)
+
+
+class Office:
+    """A master with notifiers, and the engine's part that delivers."""
+
+    def __init__(self, *notifiers: Told, store: MemoryStore | None = None, clock: Clock | None = None) -> None:
+        self.clock, self.store = clock or Clock(), store or MemoryStore()
+        services = {one.name: one for one in notifiers} | {"other": SimpleNamespace(name="other")}
+        config = SimpleNamespace(buildbotURL=PAGES)
+        master: Any = SimpleNamespace(
+            reactor=self.clock, config=config, service_manager=SimpleNamespace(namedServices=services)
+        )
+        self.notices = Notices(master, self.store, self.answer)
+
+    async def answer(self, key: str, result: Any) -> bool:
+        """The end of an effect."""
+        return await self.store.transact(lambda tx: tx.outbox.finish(key, result, self.clock.seconds()))
+
+    def put(self) -> str:
+        """A notice that is due."""
+
+        def write(tx: Any) -> str:
+            tx.gates.create(Gate("trunk"))
+            one = tx.landings.add("trunk", "a" * 40, "b" * 40, "ada@example.org", "Round prices", "", 0.0)
+            key = f"trunk/{one.id}/notify/live/1.0"
+            tx.outbox.put("trunk", one.id, Effect(EffectKind.NOTIFY, key, {"what": "live"}), 0, self.clock.seconds())
+            return key
+
+        return str(wait(defer.ensureDeferred(self.store.transact(write))))
+
+    def turn(self, key: str) -> Any:
+        """One look of the engine at the notice; the intent behind it."""
+
+        async def look() -> Any:
+            intent = await self.store.transact(lambda tx: tx.outbox.get(key))
+            assert intent is not None
+            if intent.state is not IntentState.DONE and await self.notices.deliver(intent, self.clock.seconds()):
+                await self.answer(key, {})
+            await self.notices.finish()
+            return await self.store.transact(lambda tx: tx.outbox.get(key))
+
+        return wait(defer.ensureDeferred(look()))
+
+
+def test_each_notifier_hears_of_it_once_though_another_one_fails() -> None:
+    """Who has it is not told again while the other is tried again; the end is recorded when all have it."""
+    good, bad = Told("good"), Told("bad", failures=2)
+    office = Office(good, bad)
+    key = office.put()
+    for _ in range(6):
+        intent = office.turn(key)
+        office.clock.advance(AGAIN + 1)
+    assert (good.got, bad.got) == ([key], [key])
+    assert intent.state is IntentState.DONE
+
+
+def test_without_a_notifier_a_notice_is_done_at_once() -> None:
+    """Nothing is kept for nobody."""
+    office = Office()
+    assert office.turn(office.put()).state is IntentState.DONE
+
+
+def test_what_a_dead_master_was_delivering_is_delivered_by_another() -> None:
+    """After a while, and not before; whom the dead one had reached is not told again."""
+    first = Office(Told("good"), Told("bad", failures=9))
+    key = first.put()
+    first.turn(key)
+    good, bad = Told("good"), Told("bad")
+    second = Office(good, bad, store=first.store, clock=first.clock)
+    second.turn(key)
+    assert bad.got == []
+    first.clock.advance(TAKE_OVER + 1)
+    assert second.turn(key).state is IntentState.DONE
+    assert (good.got, bad.got) == ([], [key])
+
+
+def test_what_nobody_takes_for_an_hour_is_given_up() -> None:
+    """And its record says who never got it."""
+    office = Office(Told("bad", failures=10**6))
+    key = office.put()
+    office.turn(key)
+    office.clock.advance(GIVE_UP + 1)
+    intent = office.turn(key)
+    assert (intent.state, intent.result) == (IntentState.DONE, {"lost": ["bad"]})
