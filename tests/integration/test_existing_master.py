@@ -179,7 +179,8 @@ def test_checkconfig_tells_every_mistake_at_once(site: SampleSite, hello: Reposi
     assert f"cd.yaml:{lines['mod:']}: gate.mod: unknown key, did you mean 'mode'?" in said
     assert f"cd.yaml:{lines['runtest']}: checks[0].builder: no builder is called 'runtest'" in said
     assert "did you mean 'runtests'?" in said
-    assert f"cd.yaml:{lines['locale']}: fleet.transport: should be ssh or local, did you mean 'local'?" in said
+    assert f"cd.yaml:{lines['locale']}: fleet.transport: should be " in said
+    assert "did you mean 'local'?" in said
     assert said.count("cd.yaml:") == 3
 
 
