@@ -7,14 +7,14 @@ from email.message import Message as Mail
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import treq
 from buildbot import config
 from buildbot.reporters.mail import ENCODING, MailNotifier
 from twisted.internet import defer
 
 from buildbot_cd.core.landing.message import SUBJECTS
 from buildbot_cd.core.selection.nearest import nearest
-from buildbot_cd.errors import CdError
+from buildbot_cd.errors import CdError, SourceError
+from buildbot_cd.sources.http import Fetcher, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Landing
 
 SECONDS = 20.0
+MOST = 100_000
 
 
 class LandingNotifier(MailNotifier):
@@ -76,10 +77,17 @@ class LandingNotifier(MailNotifier):
 
     async def _post(self, message: Message) -> None:
         body = {"text": f"*{_escaped(message.subject)}*\n{_escaped(message.body)}", "id": message.ident}
-        answer = await treq.post(str(self.webhook), json=body, timeout=SECONDS)
-        said = await treq.text_content(answer)
-        if answer.code >= 400:
-            raise CdError(f"the webhook answered {answer.code}: {said[:200]}")
+        master: Any = self.master
+        fetcher = Fetcher(master.reactor, timeout=SECONDS, max_bytes=MOST)
+        try:
+            code, said = await fetcher.post_json(str(self.webhook), body)
+        except SourceError as error:
+            # The address of a webhook is its password: it must not come into the log.
+            raise CdError(str(error).replace(str(self.webhook), "the webhook")) from None
+        finally:
+            await fetcher.close()
+        if code >= 400:
+            raise CdError(f"the webhook answered {code}: {printable(said[:200].decode('utf-8', 'replace'))}")
 
     async def _mail(self, message: Message, landing: Landing | None) -> None:
         mail = Mail()

@@ -18,11 +18,14 @@ from buildbot.config.errors import ConfigErrors, capture_config_errors
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import defer, reactor
+from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
+from twisted.internet.threads import blockingCallFromThread
 
 from buildbot_cd.core.landing.message import SUBJECTS, compose
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, IntentState, Landing
 from buildbot_cd.engine.notices import AGAIN, GIVE_UP, TAKE_OVER, Notices
+from buildbot_cd.errors import CdError
 from buildbot_cd.plugins.reporters.landing_notifier import LandingNotifier
 from buildbot_cd.store.memory import MemoryStore
 
@@ -144,12 +147,28 @@ def wait(work: defer.Deferred[Any], seconds: float = 20.0) -> Any:
     return found[0]
 
 
-def notifier(**settings: Any) -> LandingNotifier:
+def notifier(loop: Any = reactor, **settings: Any) -> LandingNotifier:
     """A notifier as Buildbot would configure it."""
     made = LandingNotifier(**settings)
-    made.parent = SimpleNamespace(master=SimpleNamespace(config=SimpleNamespace(title="CD"), reactor=reactor))
+    made.parent = SimpleNamespace(master=SimpleNamespace(config=SimpleNamespace(title="CD"), reactor=loop))
     wait(defer.maybeDeferred(made.reconfigService, **settings))
     return made
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Any]:
+    """A reactor that runs, in a thread."""
+    made: Any = SelectReactor()
+    thread = threading.Thread(target=made.run, kwargs={"installSignalHandlers": False}, daemon=True)
+    thread.start()
+    yield made
+    made.callFromThread(made.stop)
+    thread.join(10)
+
+
+def post(loop: Any, made: LandingNotifier, message: Any, landing: Landing = LANDING) -> None:
+    """Have the notifier deliver a message, in the running reactor."""
+    blockingCallFromThread(loop, lambda: defer.ensureDeferred(made.landing_notice("live", message, landing)))
 
 
 def test_mail_goes_to_the_engineer_and_to_whom_else_is_named(mail: Any) -> None:
@@ -164,23 +183,33 @@ def test_mail_goes_to_the_engineer_and_to_whom_else_is_named(mail: Any) -> None:
     assert got["Message-ID"] == "<trunk.7.notify.live.1.0@example.org>"
 
 
-def test_a_chat_gets_json_in_which_nothing_can_call_everybody(chat: Any) -> None:
+def test_a_chat_gets_json_in_which_nothing_can_call_everybody(loop: Any, chat: Any) -> None:
     """A commit's text is data: it forms no link, and calls no channel."""
     url = f"http://127.0.0.1:{chat.server_address[1]}/hook"
-    made = notifier(webhook=url)
+    made = notifier(loop, webhook=url)
     odd = Landing(7, "trunk", "a" * 40, "b" * 40, "ada@example.org", "<!channel> @here & more")
     message = compose("k", "live", odd, {}, "trunk", PAGES)
-    wait(defer.ensureDeferred(made.landing_notice("live", message, odd)))
+    post(loop, made, message, odd)
     assert chat.taken[0]["id"] == "k"
     assert "<!channel>" not in chat.taken[0]["text"]
     assert "@here" not in chat.taken[0]["text"]
 
 
-def test_what_is_not_wanted_is_not_sent(chat: Any) -> None:
-    """Only the events that were asked for."""
-    made = notifier(webhook=f"http://127.0.0.1:{chat.server_address[1]}/hook", events=["reverted"])
+def test_a_refusal_is_told_without_the_address(loop: Any, chat: Any) -> None:
+    """The address of a webhook is its password: neither a refusal nor a dead server brings it into the log."""
     message = compose("k", "live", LANDING, {}, "trunk", PAGES)
-    wait(defer.ensureDeferred(made.landing_notice("live", message, LANDING)))
+    chat.refuse = 1
+    with pytest.raises(CdError, match="answered 503") as refused:
+        post(loop, notifier(loop, webhook=f"http://127.0.0.1:{chat.server_address[1]}/T0/secret"), message)
+    with pytest.raises(CdError, match="the webhook cannot be read") as dead:
+        post(loop, notifier(loop, webhook="http://127.0.0.1:9/T0/secret"), message)
+    assert "secret" not in f"{refused.value}{dead.value}"
+
+
+def test_what_is_not_wanted_is_not_sent(loop: Any, chat: Any) -> None:
+    """Only the events that were asked for."""
+    made = notifier(loop, webhook=f"http://127.0.0.1:{chat.server_address[1]}/hook", events=["reverted"])
+    post(loop, made, compose("k", "live", LANDING, {}, "trunk", PAGES))
     assert chat.taken == []
 
 
