@@ -41,7 +41,8 @@ SCRIPT: tuple[tuple[type[Scene], str], ...] = (
 
 def play(directory: Path, *, hosts: int, once: bool, json_file: Path | None) -> int:
     """Play everything; the exit status. Ctrl-C and SIGTERM end it at any time, with nothing left running."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background jobs are started deaf to it
+        signal.signal(number, _interrupt)
     teller = Teller()
     company = Company(directory, hosts=hosts)
     outcomes: list[Outcome] = []

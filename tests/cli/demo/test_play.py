@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,17 @@ PROGRAM = "import sys; from buildbot_cd.cli.main import main; sys.exit(main())"
 LISTEN = "0A"
 
 
-def demo(directory: Path, *options: str) -> subprocess.Popen[str]:
-    """The demo, begun."""
+@contextlib.contextmanager
+def demo(directory: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The demo, begun; whatever becomes of the test, it does not go on behind it."""
     argv = [sys.executable, "-c", PROGRAM, "demo", "--dir", str(directory), *options]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=60)
 
 
 def inside(directory: Path) -> list[int]:
@@ -81,12 +89,12 @@ def read_until(process: subprocess.Popen[str], word: str, seconds: float) -> str
 def test_everything_comes_out_as_told_and_nothing_is_left(tmp_path: Path) -> None:
     """All seven scenes on real processes; only loopback listens; afterwards nothing runs."""
     directory, told = tmp_path / "play", tmp_path / "told.json"
-    process = demo(directory, "--once", "--json", str(told))
-    said = read_until(process, "(a)", 120)
-    addresses = listening(inside(directory))
-    assert len(addresses) > 40  # the hosts, and the master
-    assert all(ipaddress.ip_address(one).is_loopback for one in addresses)
-    rest, _ = process.communicate(timeout=450)
+    with demo(directory, "--once", "--json", str(told)) as process:
+        said = read_until(process, "(a)", 120)
+        addresses = listening(inside(directory))
+        assert len(addresses) > 40  # the hosts, and the master
+        assert all(ipaddress.ip_address(one).is_loopback for one in addresses)
+        rest, _ = process.communicate(timeout=450)
     assert process.returncode == 0, said + rest
     assert inside(directory) == []
     answer = json.loads(told.read_text("utf-8"))
@@ -96,35 +104,35 @@ def test_everything_comes_out_as_told_and_nothing_is_left(tmp_path: Path) -> Non
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_stops_the_demo_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C in the middle of a landing ends every process; the directory can be deleted and used again."""
     directory = tmp_path / "play"
-    process = demo(directory, "--hosts", "6")
-    read_until(process, "pushes", 90)
-    process.send_signal(number)
-    rest, _ = process.communicate(timeout=60)
+    with demo(directory, "--hosts", "6") as process:
+        read_until(process, "pushes", 90)
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=60)
     assert process.returncode != 0, rest
     assert inside(directory) == []
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_a_demo_begins_after_one_that_was_killed(tmp_path: Path) -> None:
     """What a killed demo left running is ended before the next one begins."""
     directory = tmp_path / "play"
-    killed = demo(directory, "--hosts", "4")
-    read_until(killed, "pushes", 90)
-    left = set(inside(directory))
-    killed.kill()
-    killed.communicate()
+    with demo(directory, "--hosts", "4") as killed:
+        read_until(killed, "pushes", 90)
+        left = set(inside(directory))
+        killed.kill()
+        killed.communicate()
     assert left
-    again = demo(directory, "--hosts", "4")
-    read_until(again, "pushes", 90)
-    assert not left & set(inside(directory))
-    again.terminate()
-    again.communicate(timeout=60)
+    with demo(directory, "--hosts", "4") as again:
+        read_until(again, "pushes", 90)
+        assert not left & set(inside(directory))
+        again.terminate()
+        again.communicate(timeout=60)
     assert inside(directory) == []
 
 
