@@ -211,14 +211,20 @@ class Ours:
             seen["switched"] = min(link.st_mtime for link in links)
         else:
             seen["pushed"] = float((self.directory / "pushed").read_text().split()[-1])
-        self._settle()
+        self._settle(head if good else None)
         return seen
 
-    def _settle(self) -> None:
-        """Wait until the master has nothing to do: the next measurement begins on a quiet one."""
+    def _settle(self, live: str | None) -> None:
+        """Wait until the master has nothing to do: the next measurement begins on a quiet one.
+
+        The refs that show what is ``live`` are the last of it.
+        """
 
         def quiet() -> bool:
             try:
+                shown = git(self.repository, "for-each-ref", "--format=%(objectname)", "refs/cd/live", "refs/cd/tested")
+                if live is not None and shown.split() != [live, live]:
+                    return False
                 return not self.site.get("builds?complete=false")["builds"]
             except OSError:  # a busy master may cut an answer off: ask again
                 return False

@@ -22,6 +22,8 @@ class Release(Section):
     """A command to run in the checkout; without it the release is the checkout as it is."""
     path: RelativePath = "."
     """The directory of the checkout that goes to the hosts."""
+    early: bool = True
+    """Build the release and bring it to the hosts while the checks run. It is switched only when they have passed."""
     python: Text = "python3"
     """The Python (3.11 or newer, with `buildbot_cd[fleet]`) on that worker."""
 

@@ -112,6 +112,11 @@ class Builds:
         skipped = any(request.results == SKIPPED for request in requests)
         return BuildsetState(complete=True, results=SKIPPED if skipped else found.results)
 
+    async def begun(self, bsid: int) -> bool:
+        """True if one of the buildset's requests was given to a worker."""
+        found = await self.master.db.buildrequests.getBuildRequests(bsid=bsid, claimed=True)
+        return bool(found)
+
     async def cancel(self, bsid: int, reason: str) -> None:
         """Stop the buildset's builds, and take back its requests that no worker has begun."""
         requests = await self.master.db.buildrequests.getBuildRequests(bsid=bsid, complete=False)

@@ -23,6 +23,7 @@ BUILDER_OF = {
     EffectKind.CANDIDATE: "cd-git",
     EffectKind.REVERT: "cd-git",
     EffectKind.MARK: "cd-git",
+    EffectKind.STAGE: "cd-stage",
     EffectKind.ROLLOUT: "cd-deploy",
     EffectKind.ROLLBACK: "cd-rollback",
 }
@@ -34,6 +35,14 @@ GATE_PRIORITY = 100
 
 GRACE = 5.0
 """Seconds that the master which began an effect has to note its build; then it counts as dead, and others go on."""
+
+
+CALM = 1.0
+"""Seconds by which a mark, a picture for people, gives way to what was decided together with it."""
+
+
+PATIENT = frozenset({EffectKind.NOTIFY, EffectKind.MARK})
+"""Effects that change nothing: they come after those that do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ class Performer:
         ``full`` asks for every begun buildset, which finds what an event did not tell. True if anything was answered.
         """
         progressed = False
-        for intent in await self.store.transact(lambda tx: tx.outbox.unfinished(gate)):
+        unfinished = await self.store.transact(lambda tx: tx.outbox.unfinished(gate))
+        for intent in sorted(unfinished, key=lambda one: one.kind in PATIENT):
             try:
                 progressed |= await self._one(intent, now, complete, full=full)
             except Exception:  # noqa: BLE001 - one effect must not stop the others; it stays in the outbox
@@ -75,11 +85,15 @@ class Performer:
     async def _one(self, intent: Intent, now: float, complete: frozenset[int], *, full: bool) -> bool:
         if intent.state is IntentState.PENDING and float(intent.payload.get("after") or 0) > now:
             return False
+        if intent.kind is EffectKind.MARK and intent.state is IntentState.PENDING and now < intent.created_at + CALM:
+            return False
         if intent.kind is EffectKind.NOTIFY:
             return await self.notify(intent) and await self.answer(intent.key, {})
         if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM):
             return await self.checks.advance(intent, now)
         if intent.state is IntentState.PENDING:
+            if intent.kind is EffectKind.ROLLOUT and await self._too_early(intent):
+                return False
             if await self.store.transact(lambda tx: _claim(tx, intent.key, now)):
                 await self._begin(intent)
             return False
@@ -92,9 +106,17 @@ class Performer:
             reason=str(intent.payload.get("why") or intent.payload.get("reason") or intent.key),
             source=await self._source(intent),
             properties={"cd_epoch": intent.epoch, **dict(intent.payload.get("properties", {}))},
-            priority=GATE_PRIORITY,
+            priority=GATE_PRIORITY - (intent.kind is EffectKind.STAGE),
         )
         await self.store.transact(lambda tx: tx.outbox.set_ref(intent.key, str(bsid)))
+
+    async def _too_early(self, intent: Intent) -> bool:
+        """True for a rollout whose release no worker has begun to make: it may be waiting for the very same worker."""
+        key = intent.payload.get("staged_by")
+        stage = await self.store.transact(lambda tx: tx.outbox.get(str(key))) if key else None
+        if stage is None or stage.state in (IntentState.DONE, IntentState.DROPPED):
+            return False
+        return stage.ref is None or not await self.builds.begun(int(stage.ref))
 
     async def _look_after(self, intent: Intent, now: float, complete: frozenset[int], *, full: bool) -> bool:
         if intent.ref is None:

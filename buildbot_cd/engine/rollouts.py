@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import threads
 
 from buildbot_cd.config.inventory import parse_hosts
-from buildbot_cd.core.landing.values import Slot
+from buildbot_cd.core.landing.moves import key_of, staged_early
+from buildbot_cd.core.landing.values import EffectKind, Slot
 from buildbot_cd.core.rollout.hosts import Host
 from buildbot_cd.core.rollout.owed import owed
 from buildbot_cd.core.rollout.records import HostRecord, Observation, Phase, after_event, observe
@@ -58,7 +59,7 @@ class Rollouts:
             return known
         assert self.config.fleet is not None
         hosts = await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
-        release = f"r{landing.id}-{str(landing.candidate)[:12]}"
+        release = release_name(landing)
         seed = landing.id * 1000 + landing.attempt
         stages = plan(hosts, stages_of(self.config.rollout, len(hosts)), seed)
         told = {
@@ -100,13 +101,54 @@ class Rollouts:
         return await self.store.transact(read)
 
     async def named(self, rollout: Rollout) -> frozenset[str]:
-        """The releases that this rollout or an open one of the gate may still need on some host."""
+        """The releases that this rollout, an open one or a landing inside the gate may still need on some host."""
 
         def read(tx: Tx) -> frozenset[str]:
             wanted = [one for one in tx.rollouts.recent(rollout.gate, RECENT) if one.state not in ENDED]
             rows = [row for one in [rollout, *wanted] for row in tx.rollouts.hosts(one.id)]
             found = {name for row in rows for name in (row.desired, row.previous) if name}
+            found |= {release_name(one) for one in tx.snapshot(rollout.gate).landings if one.candidate}  # brought early
             return frozenset(found | {rollout.release} | {one.release for one in wanted})
+
+        return await self.store.transact(read)
+
+    async def fleet(self) -> list[dict[str, Any]]:
+        """The hosts as the inventory has them now, as a request to the fan-out program wants them."""
+        assert self.config.fleet is not None
+        return [_told(one) for one in await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)]
+
+    async def newest_fence(self, gate: str, now: float) -> int:
+        """The number that orders what is asked now after all rollouts so far, and before the next one.
+
+        The rollout of the landing in the deploy slot is among them, even if its build has not opened it yet.
+        """
+        snapshot = await self.store.transact(lambda tx: tx.snapshot(gate))
+        holder = snapshot.holder(Slot.DEPLOY)
+        begun = snapshot.intents.get(key_of(holder, EffectKind.ROLLOUT)) if holder is not None else None
+        if holder is not None and begun is not None:
+            await self.open(begun, holder, now)
+        recent = await self.store.transact(lambda tx: tx.rollouts.recent(gate, 1))
+        return recent[0].fence if recent else 0
+
+    async def soon(self, gate: str) -> bool:
+        """Whether a release is on its way to the hosts early, so that its rollout may begin at any moment."""
+        snapshot = await self.store.transact(lambda tx: tx.snapshot(gate))
+        tested = snapshot.holder(Slot.TEST)
+        return tested is not None and staged_early(tested) in snapshot.intents
+
+    async def carried(self, rollout: Rollout) -> dict[str, str]:
+        """What each host was last seen to carry, before this rollout; hosts that were never seen are left out."""
+
+        def read(tx: Tx) -> dict[str, str]:
+            wanted = {str(one["name"]) for one in hosts_in(rollout)}
+            found: dict[str, str] = {}
+            for past in tx.rollouts.recent(rollout.gate, RECENT):
+                if wanted <= set(found):
+                    break
+                if past.id != rollout.id:
+                    rows = tx.rollouts.hosts(past.id)
+                    found = {row.host: row.observed for row in rows if row.observed is not None} | found
+            return found
 
         return await self.store.transact(read)
 
@@ -156,6 +198,11 @@ class Rollouts:
         moved = await self.store.transact(write)
         self.events.rollout_changed(moved)
         return moved
+
+
+def release_name(landing: Landing) -> str:
+    """The name of the landing's release on hosts: its number, and the candidate that it was made of."""
+    return f"r{landing.id}-{str(landing.candidate)[:12]}"
 
 
 def stages_in(rollout: Rollout) -> tuple[PlannedStage, ...]:

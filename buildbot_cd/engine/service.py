@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from buildbot.util.service import BuildbotService
 from twisted.internet import defer, task
 
-from buildbot_cd.core.landing.values import IntentState
+from buildbot_cd.core.landing.values import EffectKind, IntentState
 from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, pushed, step
 from buildbot_cd.engine.builds import Builds
 from buildbot_cd.engine.checks import Checks
@@ -19,7 +19,7 @@ from buildbot_cd.engine.events import Events
 from buildbot_cd.engine.logs import logged
 from buildbot_cd.engine.notices import Notices
 from buildbot_cd.engine.peers import BEAT, Peers
-from buildbot_cd.engine.perform import Performer, Trunk
+from buildbot_cd.engine.perform import CALM, Performer, Trunk
 from buildbot_cd.engine.rollouts import Rollouts
 from buildbot_cd.engine.settings import plan_of, policy_of
 from buildbot_cd.engine.testruns import TestRuns
@@ -193,6 +193,8 @@ class Engine(BuildbotService):
 
     async def _after(self, applied: Applied) -> None:
         self.events.moved(self.gate, applied)
+        if any(effect.kind is EffectKind.MARK for _, effect in applied.move.effects):
+            self.master.reactor.callLater(CALM, self.wake)
         for intent in applied.dropped:
             if intent.state is IntentState.STARTED and intent.ref is not None:
                 await self.builds.cancel(int(intent.ref), applied.move.reason)
@@ -219,6 +221,11 @@ class Engine(BuildbotService):
         """The effect that a build works for, or None if it is over: then the build must not act."""
         found = await self.store.transact(lambda tx: tx.outbox.get(key))
         return found if found is not None and found.state in (IntentState.PENDING, IntentState.STARTED) else None
+
+    async def effect(self, key: str) -> Intent | None:
+        """The effect with this key, in whatever state; None if there is none, or if it was dropped."""
+        found = await self.store.transact(lambda tx: tx.outbox.get(key))
+        return None if found is None or found.state is IntentState.DROPPED else found
 
     async def rows(self, intent: Intent) -> tuple[Gate, Landing | None]:
         """The gate, and the landing that the effect belongs to."""

@@ -28,6 +28,7 @@ def policy_of(config: MasterConfig) -> Policy:
         reverts_per_engineer=gate.reverts.per_engineer,
         checks=bool(config.checks),
         deploys=bool(config.rollout) and not gate.shadow,
+        early=config.release is not None and config.release.early,
         shadow=gate.shadow,
         preempt=gate.emergency.preempt,
         windows=tuple(_window(one) for one in gate.windows),

@@ -10,6 +10,7 @@ from buildbot.process.factory import BuildFactory
 from buildbot.steps.shell import ShellCommand
 from buildbot.steps.source.git import Git
 
+from buildbot_cd.plugins.steps.begin_rollout import BeginRollout
 from buildbot_cd.plugins.steps.checkout import Checkout
 from buildbot_cd.plugins.steps.finish_rollout import FinishRollout
 from buildbot_cd.plugins.steps.git_effect import GitEffect
@@ -57,10 +58,13 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
         return []
     release, fleet = config.release, config.fleet
     common: dict[str, Any] = {"fleet": fleet, "python": release.python}
-    steps: list[Any] = [Checkout(release.python, config.trunk.repository, config.trunk.branch)]
+    made: list[Any] = [Checkout(release.python, config.trunk.repository, config.trunk.branch)]
+    hooks = any(stage.before or stage.after for stage in config.rollout)
+    steps: list[Any] = list(made) if hooks else []  # their commands are found in the checkout
     if release.build:
-        steps.append(ShellCommand(command=list(release.build), name="build release", haltOnFailure=True))
-    steps.append(StageRelease(path=release.path, immune=config.immune, **common))
+        made.append(ShellCommand(command=list(release.build), name="build release", haltOnFailure=True))
+    made.append(StageRelease(path=release.path, place=f"../../{DEPLOY_FOLDER}", **common))
+    steps.append(BeginRollout(immune=config.immune, **common))
     for stage in config.rollout:
         steps.append(SwitchHosts(stage=stage.stage, before=stage.before, after=stage.after, **common))
         if config.immune is not None and stage.watch:
@@ -68,8 +72,10 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
     steps.append(FinishRollout(**common))
     worker = [release.worker]
     repair = [_builder("cd-repair", worker, [RepairFleet(**common)], "puts hosts right", folder=DEPLOY_FOLDER)]
-    return (repair if fleet.repair else []) + [
-        _builder("cd-deploy", worker, steps, "takes a release to the fleet, stage by stage", folder=DEPLOY_FOLDER),
+    return [
+        *(repair if fleet.repair else []),
+        _builder("cd-stage", worker, made, "makes a release and brings it to the hosts"),
+        _builder("cd-deploy", worker, steps, "switches the fleet to a release, stage by stage", folder=DEPLOY_FOLDER),
         _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back", folder=DEPLOY_FOLDER),
     ]
 

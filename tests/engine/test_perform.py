@@ -70,3 +70,27 @@ def test_an_effect_that_was_dropped_meanwhile_is_not_begun() -> None:
     world.store.transact_now(lambda tx: tx.outbox.drop(intent.key, world.now))
     whole_round(world, 0)
     assert intent.key not in [one.key for one in world.builds.all]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_rollout_is_not_begun_before_a_worker_makes_its_release(monkeypatch: pytest.MonkeyPatch, begun: bool) -> None:
+    """With one place on the deploy worker, a rollout that waits for its release would keep it from being made."""
+    world = World(Policy(checks=False), masters=1)
+    taken: list[int] = []
+
+    async def claimed(_builds: object, bsid: int) -> bool:
+        taken.append(bsid)
+        return begun
+
+    monkeypatch.setattr(type(world.builds), "begun", claimed)
+    world.repo.push("ann@x", {"a": ""})
+    world.now += 1
+    world.look()
+    whole_round(world, 0)
+    world.settle_looks()
+    for _ in range(3):
+        whole_round(world, 0)
+    asked_for = [one.key.split("/")[2] for one in world.builds.all]
+    assert asked_for.count("stage") == 1
+    assert asked_for.count("rollout") == int(begun)
+    assert taken

@@ -3,7 +3,17 @@
 
 from __future__ import annotations
 
-from buildbot_cd.core.landing.moves import EMERGENCY, Move, Policy, effect_of, enter, notice, requeue
+from buildbot_cd.core.landing.moves import (
+    EMERGENCY,
+    Move,
+    Policy,
+    effect_of,
+    enter,
+    notice,
+    requeue,
+    staged_early,
+    staging,
+)
 from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Gate, Landing, Mode, Slot, Snapshot, State
 
 UNDER_TEST = frozenset({State.PREPARING, State.TESTING, State.CONFIRMING, State.INFRA_HOLD})
@@ -81,4 +91,6 @@ def start_test(landing: Landing, candidate: str, policy: Policy, now: float, *, 
         return Move("passed: no checks are configured", landings=(passed,), take=slots, effects=hello)
     testing = enter(landing, State.TESTING, now, "its checks run", candidate=candidate)
     ask = effect_of(testing, EffectKind.CHECKS, candidate=candidate, base=landing.base, head=landing.head)
-    return Move("its checks run", landings=(testing,), take=slots, effects=(ask, *hello))
+    first = policy.deploys and policy.early and not landing.infra_attempts
+    early = (staging(testing, staged_early(testing)),) if first else ()
+    return Move("its checks run", landings=(testing,), take=slots, effects=(ask, *early, *hello))

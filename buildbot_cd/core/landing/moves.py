@@ -24,6 +24,7 @@ class Policy:
 
     ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them. ``preempt`` lets an
     emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
+    ``early``: a release is built and brought to the hosts while its checks run; it is switched when they have passed.
     """
 
     reverts_per_hour: int = 4
@@ -34,6 +35,7 @@ class Policy:
     backoff_most: float = 600.0
     checks: bool = True
     deploys: bool = True
+    early: bool = True
     shadow: bool = False
     preempt: bool = False
     windows: tuple[Window, ...] = ()
@@ -94,6 +96,16 @@ def key_of(landing: Landing, kind: EffectKind) -> str:
 def effect_of(landing: Landing, kind: EffectKind, **payload: Any) -> tuple[int, Effect]:
     """The landing's effect of that kind, paired with the landing's id as `Move.effects` wants it."""
     return landing.id, Effect(kind, key_of(landing, kind), payload)
+
+
+def staging(landing: Landing, key: str) -> tuple[int, Effect]:
+    """The effect of that name which makes the candidate's release and brings it to the hosts."""
+    return landing.id, Effect(EffectKind.STAGE, key, {"candidate": landing.candidate})
+
+
+def staged_early(landing: Landing) -> str:
+    """The name of the effect that does so while the candidate is tested; one for all tries of its checks."""
+    return key_of(replace(landing, infra_attempts=0), EffectKind.STAGE)
 
 
 def enter(landing: Landing, state: State, now: float, reason: str, **changes: Any) -> Landing:

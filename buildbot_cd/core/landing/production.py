@@ -7,10 +7,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import passes
-from buildbot_cd.core.landing.moves import EMERGENCY, Move, Policy, effect_of, enter, halted_gate, mark, notice, requeue
+from buildbot_cd.core.landing.moves import (
+    EMERGENCY,
+    Move,
+    Policy,
+    effect_of,
+    enter,
+    halted_gate,
+    key_of,
+    mark,
+    notice,
+    requeue,
+    staged_early,
+    staging,
+)
 from buildbot_cd.core.landing.reverting import begin_revert, may_revert
 from buildbot_cd.core.landing.testing import halt
-from buildbot_cd.core.landing.values import BLOCKING, EffectKind, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.values import BLOCKING, Effect, EffectKind, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.core.landing.windows import Window, in_force
 
 if TYPE_CHECKING:
@@ -48,15 +61,26 @@ def deploy(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> 
         ahead = replace(ahead, live=landing.candidate)
         return Move("passed", landings=(live,), gate=ahead, free=free, effects=(marked,))
     deploying = enter(landing, State.DEPLOYING, now, "its release goes to the fleet", infra_attempts=0)
-    ask = effect_of(deploying, EffectKind.ROLLOUT, candidate=landing.candidate, live=gate.live)
     return Move(
         "enters deployment",
         landings=(deploying,),
         gate=ahead,
         take=((Slot.DEPLOY, landing.id),),
         free=free,
-        effects=(ask, marked),
+        effects=(*rollout(snapshot, deploying), marked),
     )
+
+
+def rollout(snapshot: Snapshot, landing: Landing, **more: Any) -> tuple[tuple[int, Effect], ...]:
+    """The effects that bring the landing to the fleet: its release to the hosts, unless that was done or begun while it
+    was tested, and the rollout, which waits for it.
+    """
+    early = snapshot.intents.get(staged_early(landing)) if not landing.infra_attempts else None
+    failed = early is not None and early.result is not None and not early.result.get("ok")
+    key = key_of(landing, EffectKind.STAGE) + ("/again" if failed else "")
+    stage = () if early is not None and not failed else (staging(landing, key),)
+    told = {"candidate": landing.candidate, "live": snapshot.gate.live, "staged_by": key, **more}
+    return (*stage, effect_of(landing, EffectKind.ROLLOUT, **told))
 
 
 def deployed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
@@ -71,8 +95,8 @@ def deployed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], po
         return halt(snapshot, landing, now, f"{reason}; tried {landing.infra_attempts + 1} times")
     pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
     again = replace(landing, infra_attempts=landing.infra_attempts + 1, reason=reason, not_before=now + pause)
-    ask = effect_of(again, EffectKind.ROLLOUT, candidate=landing.candidate, live=snapshot.gate.live, after=now + pause)
-    return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))
+    effects = (*rollout(snapshot, again, after=now + pause), notice(again, "held", reason=reason))
+    return Move(reason, landings=(again,), effects=effects)
 
 
 def _live(snapshot: Snapshot, landing: Landing, now: float, reason: str) -> Move:

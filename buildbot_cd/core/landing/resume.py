@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter
+from buildbot_cd.core.landing.moves import Move, Policy, enter
+from buildbot_cd.core.landing.production import rollout
 from buildbot_cd.core.landing.reverting import resumed_revert
-from buildbot_cd.core.landing.values import EffectKind, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.values import Landing, Mode, Slot, Snapshot, State
 
 
 def go_on(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> Move | None:
@@ -19,8 +20,7 @@ def go_on(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> M
     fresh = replace(landing, attempt=landing.attempt + 1, infra_attempts=0)
     if snapshot.slots.get(Slot.DEPLOY) == landing.id:
         again = enter(fresh, State.DEPLOYING, now, "deployed again after the halt")
-        ask = effect_of(again, EffectKind.ROLLOUT, candidate=landing.candidate, live=snapshot.gate.live)
-        return Move("deployed again after the halt", landings=(again,), effects=(ask,))
+        return Move("deployed again after the halt", landings=(again,), effects=rollout(snapshot, again))
     queued = enter(replace(fresh, candidate=None, failing=()), State.QUEUED, now, "tested again after the halt")
     held = tuple((slot, ident) for slot, ident in snapshot.slots.items() if ident == landing.id)
     return Move("tested again after the halt", landings=(queued,), free=held)

@@ -149,6 +149,7 @@ class EffectKind(StrEnum):
     """What the engine can be asked to do. Each is idempotent by its key.
 
     BUILD is a part of a larger effect: one buildset, whose key is the effect's key, ``#`` and the part's name.
+    STAGE brings the release to the hosts while the checks run; nobody waits for its answer but the ROLLOUT.
     """
 
     OBSERVE = "observe"
@@ -157,6 +158,7 @@ class EffectKind(StrEnum):
     CONFIRM = "confirm"
     REVERT = "revert"
     MARK = "mark"
+    STAGE = "stage"
     ROLLOUT = "rollout"
     ROLLBACK = "rollback"
     NOTIFY = "notify"

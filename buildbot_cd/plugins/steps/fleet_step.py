@@ -14,7 +14,7 @@ from buildbot_cd.engine.rollouts import hosts_in, observed, reported, staged, st
 from buildbot_cd.plugins.steps.program import ProgramStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from buildbot_cd.config.fleet import Fleet
     from buildbot_cd.core.landing.values import Intent
@@ -37,6 +37,8 @@ class FleetStep(ProgramStep):
 
     haltOnFailure = True
     flunkOnFailure = True
+    place = ".."
+    """The daemon's folder as the build's folder sees it."""
 
     def __init__(self, fleet: Fleet, python: str = "python3", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -80,21 +82,14 @@ class FleetStep(ProgramStep):
             return rows
         learn = {"status": observed, "stage": staged}.get(verb, reported)
         changed: dict[str, HostRow] = {}
-        ended: list[bool] = []
 
         def found(event: dict[str, Any]) -> None:
-            if event.get("event") == "host" and event.get("host") in rows:
+            if event.get("host") in rows:
                 name = str(event["host"])
                 changed[name] = rows[name] = learn(rows[name], event, time.time())
                 self.rollouts.heard(rollout, rows[name])
-            elif event.get("event") == "progress":
-                self._progress(verb, event)
-            elif event.get("event") == "end":
-                ended.append(True)
 
-        request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **settings_of(self.fleet), **more}
-        argv = self._argv("--idle", f"{_idle(rollout):g}", "--fence", str(rollout.fence), *self._lease(verb))
-        await self.program(argv, found, request=request, log=verb, timeout=SLOW)
+        ended = await self.ask(verb, hosts, rollout.fence, _idle(rollout), found, **more)
         if not ended:
             for name in wanted - set(changed):
                 died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
@@ -102,12 +97,40 @@ class FleetStep(ProgramStep):
         await self.rollouts.note(rollout, changed.values())
         return rows
 
-    def _argv(self, *options: str) -> list[str]:
+    async def ask(
+        self,
+        verb: str,
+        hosts: Sequence[dict[str, Any]],
+        fence: int,
+        idle: float,
+        found: Callable[[dict[str, Any]], None],
+        **more: Any,
+    ) -> bool:
+        """Run one verb on these hosts and hand on what is told of each; False if the program died before its end.
+
+        Connections are kept for ``idle`` seconds afterwards.
+        """
+        ended: list[bool] = []
+
+        def heard(event: dict[str, Any]) -> None:
+            if event.get("event") == "host":
+                found(event)
+            elif event.get("event") == "progress":
+                self._progress(verb, event)
+            elif event.get("event") == "end":
+                ended.append(True)
+
+        request = {"verb": verb, "hosts": list(hosts), "fence": fence, **settings_of(self.fleet), **more}
+        argv = self._argv("--idle", f"{idle:g}", "--fence", str(fence), *self._lease(verb))
+        await self.program(argv, heard, request=request, log=verb, timeout=SLOW)
+        return bool(ended)
+
+    def _argv(self, *options: str, daemon: bool = True) -> list[str]:
         """The program. Over ssh its daemon does the work, in the folder above the checkout, where it survives a clean.
 
         An interrupted step needs no further command: a daemon stops what nobody waits for any more.
         """
-        through = ["--daemon", ".."] if self.fleet.transport == "ssh" else []
+        through = ["--daemon", self.place] if daemon and self.fleet.transport == "ssh" else []
         return [self.python, "-m", "buildbot_cd.worker.fleet", *through, *options]
 
     def _lease(self, verb: str) -> list[str]:
@@ -119,10 +142,11 @@ class FleetStep(ProgramStep):
     async def let_go(self, rollout: Rollout) -> None:
         """The rollout is over: connections and lease are given back, now and not when they have idled for long.
 
-        A newer rollout that has begun meanwhile keeps both.
+        A newer rollout that has begun meanwhile keeps both; one that is about to begin keeps the connections.
         """
-        if not self.stopped and (self.fleet.transport == "ssh" or self.fleet.lease is not None):
-            argv = self._argv("--stop", "--fence", str(rollout.fence), *self._lease("stop"))
+        soon = await self.rollouts.soon(rollout.gate)
+        if not self.stopped and ((self.fleet.transport == "ssh" and not soon) or self.fleet.lease is not None):
+            argv = self._argv("--stop", "--fence", str(rollout.fence), *self._lease("stop"), daemon=not soon)
             await self.program(argv, lambda _event: None, log="stop", timeout=60.0)
 
     def over_fleet_budget(self, rows: Mapping[str, HostRow]) -> str:

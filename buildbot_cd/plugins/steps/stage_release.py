@@ -1,64 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``steps.cd.StageRelease``: the release onto every host, before any host switches to it."""
+"""``steps.cd.StageRelease``: the release onto every host, while its checks still run: what passed is only switched."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.process.results import SUCCESS
-from twisted.internet import defer
+from buildbot.process.results import SKIPPED, SUCCESS
 
-from buildbot_cd.engine.rollouts import hosts_in, stages_in
-from buildbot_cd.engine.watch import Watch
-from buildbot_cd.plugins.steps.fleet_step import ARCHIVE, FleetStep, bad, told
-from buildbot_cd.sources.snapshot import HostAddress
-from buildbot_cd.store.rows import RolloutState
+from buildbot_cd.core.rollout.records import Phase
+from buildbot_cd.engine.rollouts import release_name
+from buildbot_cd.plugins.steps.fleet_step import PATIENCE, FleetStep
 
 if TYPE_CHECKING:
-    from buildbot_cd.config.immune import Immune
-    from buildbot_cd.core.landing.values import Intent
-    from buildbot_cd.store.rows import HostRow, Rollout
+    from buildbot_cd.core.landing.values import Landing
 
 
 class StageRelease(FleetStep):
-    """Copies the release in ``path`` to all hosts, and meanwhile measures what is normal for each (the baseline)."""
+    """Copies the release in ``path`` to all hosts; nothing is switched.
+
+    It may work beside the rollout of the landing before, with that rollout's number, so that it disturbs nothing. Hosts
+    that did not get the release are named, and its own rollout tries them again.
+    """
 
     name = "stage release"
 
-    def __init__(self, path: str, immune: Immune | None = None, **kwargs: Any) -> None:
-        """``path`` is relative to the checkout."""
+    def __init__(self, path: str, place: str, **kwargs: Any) -> None:
+        """``path`` is relative to the checkout, and so is ``place``, the folder of the builders that switch."""
         super().__init__(**kwargs)
-        self.path, self.immune = path, immune
+        self.path, self.place = path, place
 
-    async def act(self, intent: Intent, rollout: Rollout) -> int:
-        """Copy and check; hosts tell what they carry, and what was done before an interruption is found done."""
-        rows, baseline = await defer.gatherResults(
-            [defer.ensureDeferred(self._stage(rollout)), defer.ensureDeferred(self._baseline(rollout))],
-            consumeErrors=True,
-        )
-        await self.rollouts.move(rollout, baseline=baseline, state=RolloutState.SWITCHING)
-        for stage in stages_in(rollout):
-            lost = bad(rows, stage.hosts)
-            if len(lost) > stage.budget:
-                reason = f"stage {stage.name}: {len(lost)} hosts could not be given the release ({told(lost)})"
-                return await self.end_rollout(intent, "infra", reason)
-        everywhere = self.over_fleet_budget(rows)
-        if everywhere:
-            return await self.end_rollout(intent, "infra", everywhere)
-        self.descriptionDone = [f"{rollout.release} is on {len(rows) - len(bad(rows, rows))} of {len(rows)} hosts"]
+    async def work(self) -> int:
+        """Copy; the answer is {ok, missing: hosts that do not have it}."""
+        intent = await self.engine.intent(str(self.getProperty("cd_key")))
+        landing = None if intent is None else (await self.engine.rows(intent))[1]
+        if intent is None or landing is None:
+            self.descriptionDone = ["over:", "nothing done"]
+            return SKIPPED
+        missing, hosts = await self._copy(landing)
+        await self.engine.report(intent.key, {"ok": True, "missing": sorted(missing)})
+        self.descriptionDone = [f"{release_name(landing)} is on {hosts - len(missing)} of {hosts} hosts"]
         return SUCCESS
 
-    async def _stage(self, rollout: Rollout) -> dict[str, HostRow]:
-        more = {"release": rollout.release, "payload": self.path, "archive": ARCHIVE}
-        return await self.fan_out("stage", rollout, **more)
+    async def _copy(self, landing: Landing) -> tuple[set[str], int]:
+        hosts = await self.rollouts.fleet()
+        fence = await self.rollouts.newest_fence(self.engine.gate, self.engine.now())
+        missing = {str(one["name"]) for one in hosts}
 
-    async def _baseline(self, rollout: Rollout) -> dict[str, Any]:
-        if self.immune is None or rollout.baseline:
-            return dict(rollout.baseline)
-        hosts = [HostAddress(one["name"], one["address"], one["role"]) for one in hosts_in(rollout)]
-        watch = Watch(self.buildmaster.reactor, self.immune, hosts)
-        try:
-            intervals = await watch.baseline(self.immune.baseline)
-        finally:
-            await watch.close()
-        return {"intervals": [one.to_json() for one in intervals]}
+        def found(event: dict[str, Any]) -> None:
+            if event.get("phase") == Phase.STAGED:
+                missing.discard(str(event.get("host")))
+
+        more = {"release": release_name(landing), "payload": self.path, "archive": f"{self.place}/cd-releases"}
+        await self.ask("stage", hosts, fence, PATIENCE, found, **more)
+        return missing, len(hosts)

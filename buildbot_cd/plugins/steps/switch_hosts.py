@@ -52,9 +52,21 @@ class SwitchHosts(FleetStep):
         expect = {name: rows[name].previous for name in ready if rows[name].observed != rollout.release}
         left = self._left(stage, rows, ready)
         rows = await self.fan_out("switch", rollout, ready, release=rollout.release, expect=expect, budget=left)
+        rows = await self._again(rollout, rows, expect)
         result = await self._judge(intent, rollout, stage, rows)
         problem = await self._hook("after", rollout, stage) if result == SUCCESS else ""
         return await self.end_rollout(intent, "infra", problem) if problem else result
+
+    async def _again(
+        self, rollout: Rollout, rows: dict[str, HostRow], expect: Mapping[str, str | None]
+    ) -> dict[str, HostRow]:
+        """Hosts that carry something else than the record said are believed, and asked once more."""
+        other = {name for name in expect if rows[name].phase == Phase.REFUSED}
+        moved = {name: rows[name].observed for name in other if rows[name].observed not in (expect[name], None)}
+        if not moved:
+            return rows
+        await self.rollouts.note(rollout, [replace(rows[name], previous=seen) for name, seen in moved.items()])
+        return await self.fan_out("switch", rollout, moved, release=rollout.release, expect=moved)
 
     def _left(self, stage: PlannedStage, rows: Mapping[str, HostRow], ready: Sequence[str]) -> int:
         """How many of the ready hosts may fail before no further one is begun."""

@@ -166,6 +166,10 @@ class World:
             return git.observe(self.repo, step.since)
         if intent.kind is EffectKind.MARK:
             return {"ok": True}
+        if intent.kind is EffectKind.STAGE:
+            return {"ok": not fault, "missing": []}
+        if intent.kind is EffectKind.ROLLOUT and not self._staged(str(payload["staged_by"])):
+            return {"verdict": "infra", "reason": "the release is not on the hosts"}
         if intent.kind in (EffectKind.ROLLOUT, EffectKind.ROLLBACK):
             return self._deploy(step, fault)
         if fault == "refused":
@@ -174,6 +178,13 @@ class World:
         if intent.kind is EffectKind.CANDIDATE:
             return git.candidate(self.repo, step.landing, payload)
         return git.revert(self.repo, str(payload.get("entry") or intent.key), payload, self.cascade)
+
+    def _staged(self, key: str) -> bool:
+        """A rollout waits for the end of the build that brings its release to the hosts; whether that went well."""
+        for build in self.running:
+            while build.key == key and not build.complete:
+                self.work(build)
+        return bool((self.view.intents[key].result or {}).get("ok"))
 
     def _deploy(self, step: Step, fault: str) -> dict[str, Any]:
         """The hosts refuse an order that is older than one that they have seen."""
