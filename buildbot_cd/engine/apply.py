@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from buildbot_cd.store.interface import Tx
 
 DROPPABLE = frozenset(
-    {EffectKind.CANDIDATE, EffectKind.CHECKS, EffectKind.CONFIRM, EffectKind.ROLLOUT, EffectKind.BUILD}
+    {
+        EffectKind.CANDIDATE,
+        EffectKind.CHECKS,
+        EffectKind.CONFIRM,
+        EffectKind.ROLLOUT,
+        EffectKind.ROLLBACK,
+        EffectKind.WATCH,
+        EffectKind.BUILD,
+    }
 )
 """Effects that stop to matter when their landing goes another way; a revert, a mark or a message always goes out."""
 

@@ -25,6 +25,7 @@ BUILDER_OF = {
     EffectKind.MARK: "cd-git",
     EffectKind.ROLLOUT: "cd-deploy",
     EffectKind.ROLLBACK: "cd-rollback",
+    EffectKind.WATCH: "cd-watch",
 }
 """Which of our builders does an effect that is one build."""
 

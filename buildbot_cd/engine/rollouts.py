@@ -70,7 +70,8 @@ class Rollouts:
         }
 
         def make(tx: Tx) -> Rollout:
-            past = tx.rollouts.for_landing(landing.id)
+            # A landing that was tested anew rests on something else: what hosts carried then is not where they go back.
+            past = [one for one in tx.rollouts.for_landing(landing.id) if one.release == release]
             earlier = {row.host: row for old in past for row in tx.rollouts.hosts(old.id)}
             made = tx.rollouts.create(
                 intent.key, landing.gate, landing.id, release, str(landing.candidate), seed, told, now
@@ -84,16 +85,34 @@ class Rollouts:
         self.events.rollout_changed(opened)
         return opened
 
-    async def of_landing(self, landing: int) -> Rollout | None:
-        """The landing's newest rollout."""
-        found = await self.store.transact(lambda tx: tx.rollouts.for_landing(landing))
-        return found[-1] if found else None
+    async def of_key(self, key: str) -> Rollout | None:
+        """The rollout of the effect with this key, None if it was never opened."""
+        return await self.store.transact(lambda tx: tx.rollouts.by_key(key))
 
-    async def touched(self, landing: int) -> frozenset[str]:
-        """The hosts that were ever told to switch to the landing's release."""
+    async def releases(self, landings: Iterable[int]) -> frozenset[str]:
+        """All releases that were ever made of these landings."""
 
         def read(tx: Tx) -> frozenset[str]:
-            rollouts = tx.rollouts.for_landing(landing)
+            return frozenset(one.release for ident in landings for one in tx.rollouts.for_landing(ident))
+
+        return await self.store.transact(read)
+
+    async def carriers(self, rollout: Rollout) -> frozenset[str]:
+        """The hosts that shall carry the rollout's release now: not those that a newer one has taken further."""
+
+        def read(tx: Tx) -> frozenset[str]:
+            recent = tx.rollouts.recent(rollout.gate, RECENT)
+            history = [{row.host: row.desired for row in tx.rollouts.hosts(one.id)} for one in reversed(recent)]
+            due = owed(history, [str(one["name"]) for one in hosts_in(rollout)])
+            return frozenset(host for host, release in due.items() if release == rollout.release)
+
+        return await self.store.transact(read)
+
+    async def touched(self, landings: Iterable[int]) -> frozenset[str]:
+        """The hosts that were ever told to switch to a release of these landings."""
+
+        def read(tx: Tx) -> frozenset[str]:
+            rollouts = [one for ident in landings for one in tx.rollouts.for_landing(ident)]
             rows = [(one, row) for one in rollouts for row in tx.rollouts.hosts(one.id)]
             return frozenset(row.host for one, row in rows if row.desired == one.release)
 

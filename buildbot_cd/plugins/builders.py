@@ -20,6 +20,7 @@ from buildbot_cd.plugins.steps.run_tests import RunTests
 from buildbot_cd.plugins.steps.select_tests import SelectTests
 from buildbot_cd.plugins.steps.stage_release import StageRelease
 from buildbot_cd.plugins.steps.switch_hosts import SwitchHosts
+from buildbot_cd.plugins.steps.watch_on import WatchOn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,12 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
     steps.append(FinishRollout(**common))
     worker = [release.worker]
     repair = [_builder("cd-repair", worker, [RepairFleet(**common)], "puts hosts right", folder=DEPLOY_FOLDER)]
-    return (repair if fleet.repair else []) + [
+    made = repair if fleet.repair else []
+    if config.immune is not None and config.immune.settle:
+        watch = WatchOn(immune=config.immune, **common)
+        made.append(_builder("cd-watch", worker, [watch], "watches on while the next release is deployed"))
+    return [
+        *made,
         _builder("cd-deploy", worker, steps, "takes a release to the fleet, stage by stage", folder=DEPLOY_FOLDER),
         _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back", folder=DEPLOY_FOLDER),
     ]

@@ -24,6 +24,7 @@ class Policy:
 
     ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them. ``preempt`` lets an
     emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
+    ``settle`` is how long a landing is watched on the whole fleet while the next one may be deployed; 0: not at all.
     """
 
     reverts_per_hour: int = 4
@@ -36,6 +37,7 @@ class Policy:
     deploys: bool = True
     shadow: bool = False
     preempt: bool = False
+    settle: float = 0.0
     windows: tuple[Window, ...] = ()
     people: People = field(default_factory=People)
 

@@ -21,6 +21,7 @@ class State(StrEnum):
     INFRA_HOLD = "infra_hold"
     PASSED = "passed"
     DEPLOYING = "deploying"
+    SETTLING = "settling"
     ROLLING_BACK = "rolling_back"
     REVERTING = "reverting"
     LIVE = "live"
@@ -159,6 +160,7 @@ class EffectKind(StrEnum):
     MARK = "mark"
     ROLLOUT = "rollout"
     ROLLBACK = "rollback"
+    WATCH = "watch"
     NOTIFY = "notify"
     BUILD = "build"
 

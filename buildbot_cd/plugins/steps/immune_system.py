@@ -20,6 +20,8 @@ from buildbot_cd.sources.snapshot import HostAddress
 from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from buildbot_cd.config.immune import Immune
     from buildbot_cd.core.immune.judge import Judge
     from buildbot_cd.core.immune.values import Verdict
@@ -80,11 +82,15 @@ class ImmuneSystem(FleetStep):
             await self._tell_power([one.sentence() for one in watch.foresee(arms, baseline, seconds)] + silent)
             # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
             await watch.warm_up()
-            return await watch.run(judge, seconds, self._told)
+            return await watch.run(judge, seconds, self._told, self._among(rollout))
         finally:
             await watch.close()
             if judge is not None:
                 await self._record(judge)
+
+    def _among(self, _rollout: Rollout) -> Callable[[], Awaitable[frozenset[str]]] | None:
+        """Who still counts, where that may change during the watch."""
+        return None
 
     async def _tell_power(self, sentences: list[str]) -> None:
         """What this watch can see, before it begins."""
