@@ -41,6 +41,10 @@ class PlannedStage:
     budget: int
 
 
+GONE = "it did not come to its end; another rollout has taken its place"
+REOPENED: Mapping[str, Any] = {"state": RolloutState.STAGING, "reason": "", "ended_at": None}
+"""What a rollout is whose end was written, but not told before a crash: it is done again from its beginning."""
+
 RECENT = 30
 """How many of the last rollouts are looked at for what is still wanted."""
 
@@ -53,13 +57,14 @@ class Rollouts:
 
     async def open(self, intent: Intent, landing: Landing, now: float) -> Rollout:
         """The rollout of this effect; made, with its canaries drawn and its hosts recorded, at the first call."""
-        known = await self.store.transact(lambda tx: tx.rollouts.by_key(intent.key))
+        known = await self.of_key(intent.key)
         if known is not None:
-            return known
+            return known if known.state not in ENDED else await self.move(known, **REOPENED)
         assert self.config.fleet is not None
         hosts = await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
         release = f"r{landing.id}-{str(landing.candidate)[:12]}"
         seed = landing.id * 1000 + landing.attempt
+        over = [int(one) for one in intent.payload.get("over", ())]
         stages = plan(hosts, stages_of(self.config.rollout, len(hosts)), seed)
         told = {
             "hosts": [_told(one) for one in hosts],
@@ -73,6 +78,9 @@ class Rollouts:
             # A landing that was tested anew rests on something else: what hosts carried then is not where they go back.
             past = [one for one in tx.rollouts.for_landing(landing.id) if one.release == release]
             earlier = {row.host: row for old in past for row in tx.rollouts.hosts(old.id)}
+            for old in (one for ident in (landing.id, *over) for one in tx.rollouts.for_landing(ident)):
+                if old.state not in ENDED:  # whoever worked on it is gone, or stopped by the new one's fence
+                    tx.rollouts.update(replace(old, state=RolloutState.FAILED, ended_at=now, reason=old.reason or GONE))
             made = tx.rollouts.create(
                 intent.key, landing.gate, landing.id, release, str(landing.candidate), seed, told, now
             )

@@ -11,7 +11,9 @@ from buildbot.process.results import FAILURE, SKIPPED
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
 from buildbot_cd.engine.fleet_request import settings_of
 from buildbot_cd.engine.rollouts import hosts_in, observed, reported, staged, stages_in
+from buildbot_cd.errors import FleetError
 from buildbot_cd.plugins.steps.program import ProgramStep
+from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +39,8 @@ class FleetStep(ProgramStep):
 
     haltOnFailure = True
     flunkOnFailure = True
+    refused = ""
+    """Why the program would not do the last request at all: somebody else's lease, a newer rollout, bad settings."""
 
     def __init__(self, fleet: Fleet, python: str = "python3", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,12 +79,15 @@ class FleetStep(ProgramStep):
         """
         rows = await self.rollouts.hosts(rollout)
         wanted = set(rows if names is None else names)
+        if strangers := sorted(wanted - set(rows)):
+            raise FleetError(f"{verb}: {', '.join(strangers[:5])} are no hosts of rollout {rollout.id}")
         hosts = [one for one in hosts_in(rollout) if one["name"] in wanted]
         if not hosts:
             return rows
         learn = {"status": observed, "stage": staged}.get(verb, reported)
         changed: dict[str, HostRow] = {}
         ended: list[bool] = []
+        self.refused = ""
 
         def found(event: dict[str, Any]) -> None:
             if event.get("event") == "host" and event.get("host") in rows:
@@ -91,13 +98,16 @@ class FleetStep(ProgramStep):
                 self._progress(verb, event)
             elif event.get("event") == "end":
                 ended.append(True)
+            elif event.get("event") == "error":
+                self.refused = str(event.get("error"))
 
         request = {"verb": verb, "hosts": hosts, "fence": rollout.fence, **settings_of(self.fleet), **more}
         argv = self._argv("--idle", f"{_idle(rollout):g}", "--fence", str(rollout.fence), *self._lease(verb))
         await self.program(argv, found, request=request, log=verb, timeout=SLOW)
         if not ended:
             for name in wanted - set(changed):
-                died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
+                why = self.refused or "the fan-out program ended before this host answered"
+                died = {"phase": str(Phase.UNREACHABLE), "error": why}
                 changed[name] = rows[name] = reported(rows[name], died, time.time())
         await self.rollouts.note(rollout, changed.values())
         return rows
@@ -139,8 +149,11 @@ class FleetStep(ProgramStep):
         self.description = [f"{verb}: {event.get('done')} of {event.get('of')} hosts{eta}"]
         self.updateSummary()
 
-    async def end_rollout(self, intent: Intent, verdict: str, reason: str, failing: Iterable[str] = ()) -> int:
-        """Tell the engine how the rollout ended, other than well; gives FAILURE."""
+    async def end_rollout(
+        self, intent: Intent, rollout: Rollout, verdict: str, reason: str, failing: Iterable[str] = ()
+    ) -> int:
+        """Close the rollout, which ended otherwise than well, and tell the engine; gives FAILURE."""
+        await self.rollouts.move(rollout, state=RolloutState.FAILED, reason=reason, ended_at=self.engine.now())
         await self.engine.report(intent.key, {"verdict": verdict, "reason": reason, "failing": list(failing)})
         self.descriptionDone = [reason[:200]]
         return FAILURE

@@ -13,7 +13,7 @@ from buildbot_cd.engine.watch import Arms
 from buildbot_cd.plugins.steps.immune_system import ImmuneSystem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from buildbot_cd.core.immune.values import Verdict
     from buildbot_cd.core.landing.values import Intent
@@ -56,14 +56,23 @@ class WatchOn(ImmuneSystem):
         self.descriptionDone = [f"{verdict.kind}: {verdict.reason}"[:200]]
         if not self._left:
             return await self._replaced(intent, rollout)
-        return await self._follow(intent, verdict)
+        return await self._follow(intent, rollout, verdict)
 
-    async def _follow(self, intent: Intent, verdict: Verdict) -> int:
-        result = await super()._follow(intent, verdict)
+    async def _follow(self, intent: Intent, rollout: Rollout, verdict: Verdict) -> int:
+        result = await super()._follow(intent, rollout, verdict)
         if result != FAILURE:
             reason = f"watched to the end on the whole fleet: {verdict.kind}"
             await self.engine.report(intent.key, {"verdict": "live", "reason": reason})
         return result
+
+    async def end_rollout(
+        self, intent: Intent, rollout: Rollout, verdict: str, reason: str, failing: Iterable[str] = ()
+    ) -> int:
+        """Tell the engine; the rollout itself ended well, and stays as it is."""
+        del rollout
+        await self.engine.report(intent.key, {"verdict": verdict, "reason": reason, "failing": list(failing)})
+        self.descriptionDone = [reason[:200]]
+        return FAILURE
 
     async def _replaced(self, intent: Intent, rollout: Rollout) -> int:
         reason = f"no host carries {rollout.release} alone any more; nothing was seen against it until then"
