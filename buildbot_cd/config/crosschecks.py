@@ -88,7 +88,7 @@ def check_rollout(stages: tuple[RolloutStage, ...], fleet: Fleet | None) -> Iter
 def check_immune(immune: Immune, stages: tuple[RolloutStage, ...]) -> Iterator[Objection]:
     """There must be a time to watch in, and figures that can be told apart."""
     yield from _doubles(("immune", "metrics"), "name", [metric.name for metric in immune.metrics])
-    if stages and not any(stage.watch for stage in stages):
+    if stages and not immune.settle and not any(stage.watch for stage in stages):
         yield ("immune",), "needs a stage of the rollout with watch: the time in which to judge"
     for index, stage in enumerate(stages):
         if 0 < stage.watch < immune.source.every:

@@ -165,6 +165,8 @@ class Immune(Section):
     """What follows from each verdict at the end of a watch."""
     history: History | None = None
     """Past weeks, for the watch of a whole fleet without a control group."""
+    settle: Pause = 0.0
+    """How long the whole fleet is watched on after a rollout, while the next landing may be deployed already."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1)]
     """What is judged."""
 

@@ -29,6 +29,8 @@ DROPPABLE = frozenset(
         EffectKind.CONFIRM,
         EffectKind.STAGE,
         EffectKind.ROLLOUT,
+        EffectKind.ROLLBACK,
+        EffectKind.WATCH,
         EffectKind.BUILD,
     }
 )

@@ -26,6 +26,7 @@ BUILDER_OF = {
     EffectKind.STAGE: "cd-stage",
     EffectKind.ROLLOUT: "cd-deploy",
     EffectKind.ROLLBACK: "cd-rollback",
+    EffectKind.WATCH: "cd-watch",
 }
 """Which of our builders does an effect that is one build."""
 

@@ -42,6 +42,10 @@ class PlannedStage:
     budget: int
 
 
+GONE = "it did not come to its end; another rollout has taken its place"
+REOPENED: Mapping[str, Any] = {"state": RolloutState.STAGING, "reason": "", "ended_at": None}
+"""What a rollout is whose end was written, but not told before a crash: it is done again from its beginning."""
+
 RECENT = 30
 """How many of the last rollouts are looked at for what is still wanted."""
 
@@ -54,13 +58,14 @@ class Rollouts:
 
     async def open(self, intent: Intent, landing: Landing, now: float) -> Rollout:
         """The rollout of this effect; made, with its canaries drawn and its hosts recorded, at the first call."""
-        known = await self.store.transact(lambda tx: tx.rollouts.by_key(intent.key))
+        known = await self.of_key(intent.key)
         if known is not None:
-            return known
+            return known if known.state not in ENDED else await self.move(known, **REOPENED)
         assert self.config.fleet is not None
         hosts = await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
         release = release_name(landing)
         seed = landing.id * 1000 + landing.attempt
+        over = [int(one) for one in intent.payload.get("over", ())]
         stages = plan(hosts, stages_of(self.config.rollout, len(hosts)), seed)
         told = {
             "hosts": [_told(one) for one in hosts],
@@ -71,8 +76,12 @@ class Rollouts:
         }
 
         def make(tx: Tx) -> Rollout:
-            past = tx.rollouts.for_landing(landing.id)
+            # A landing that was tested anew rests on something else: what hosts carried then is not where they go back.
+            past = [one for one in tx.rollouts.for_landing(landing.id) if one.release == release]
             earlier = {row.host: row for old in past for row in tx.rollouts.hosts(old.id)}
+            for old in (one for ident in (landing.id, *over) for one in tx.rollouts.for_landing(ident)):
+                if old.state not in ENDED:  # whoever worked on it is gone, or stopped by the new one's fence
+                    tx.rollouts.update(replace(old, state=RolloutState.FAILED, ended_at=now, reason=old.reason or GONE))
             made = tx.rollouts.create(
                 intent.key, landing.gate, landing.id, release, str(landing.candidate), seed, told, now
             )
@@ -85,16 +94,34 @@ class Rollouts:
         self.events.rollout_changed(opened)
         return opened
 
-    async def of_landing(self, landing: int) -> Rollout | None:
-        """The landing's newest rollout."""
-        found = await self.store.transact(lambda tx: tx.rollouts.for_landing(landing))
-        return found[-1] if found else None
+    async def of_key(self, key: str) -> Rollout | None:
+        """The rollout of the effect with this key, None if it was never opened."""
+        return await self.store.transact(lambda tx: tx.rollouts.by_key(key))
 
-    async def touched(self, landing: int) -> frozenset[str]:
-        """The hosts that were ever told to switch to the landing's release."""
+    async def releases(self, landings: Iterable[int]) -> frozenset[str]:
+        """All releases that were ever made of these landings."""
 
         def read(tx: Tx) -> frozenset[str]:
-            rollouts = tx.rollouts.for_landing(landing)
+            return frozenset(one.release for ident in landings for one in tx.rollouts.for_landing(ident))
+
+        return await self.store.transact(read)
+
+    async def carriers(self, rollout: Rollout) -> frozenset[str]:
+        """The hosts that shall carry the rollout's release now: not those that a newer one has taken further."""
+
+        def read(tx: Tx) -> frozenset[str]:
+            recent = tx.rollouts.recent(rollout.gate, RECENT)
+            history = [{row.host: row.desired for row in tx.rollouts.hosts(one.id)} for one in reversed(recent)]
+            due = owed(history, [str(one["name"]) for one in hosts_in(rollout)])
+            return frozenset(host for host, release in due.items() if release == rollout.release)
+
+        return await self.store.transact(read)
+
+    async def touched(self, landings: Iterable[int]) -> frozenset[str]:
+        """The hosts that were ever told to switch to a release of these landings."""
+
+        def read(tx: Tx) -> frozenset[str]:
+            rollouts = [one for ident in landings for one in tx.rollouts.for_landing(ident)]
             rows = [(one, row) for one in rollouts for row in tx.rollouts.hosts(one.id)]
             return frozenset(row.host for one, row in rows if row.desired == one.release)
 

@@ -31,6 +31,7 @@ def policy_of(config: MasterConfig) -> Policy:
         early=config.release is not None and config.release.early,
         shadow=gate.shadow,
         preempt=gate.emergency.preempt,
+        settle=config.immune.settle if config.immune is not None else 0.0,
         windows=tuple(_window(one) for one in gate.windows),
         people=people_of(gate),
     )

@@ -88,10 +88,17 @@ class Watch:
         looks = max(1, int(seconds / self.immune.source.every))
         return Judge(self.specs, arms.canary, arms.control, self.immune.false_alarm, baseline, expected_intervals=looks)
 
-    async def run(self, judge: Judge, seconds: float, told: Callable[[Interval, Verdict], Awaitable[None]]) -> Verdict:
+    async def run(
+        self,
+        judge: Judge,
+        seconds: float,
+        told: Callable[[Interval, Verdict], Awaitable[None]],
+        among: Callable[[], Awaitable[frozenset[str]]] | None = None,
+    ) -> Verdict:
         """Watch for so many seconds, or until the answer is known; ``told`` hears of every look.
 
-        Time without an answer from the source does not count, up to ``immune.outage`` in all.
+        Time without an answer from the source does not count, up to ``immune.outage`` in all. ``among`` names the hosts
+        that still count, before each look is judged; when there are none, the watch ends.
         """
         verdict = judge.verdict()
         limits = Limits.of(self.immune, seconds)
@@ -101,6 +108,11 @@ class Watch:
             before = beat.passed
             await beat.next()
             interval = await self.sample()
+            if among is not None:
+                left = await among()
+                if not left:
+                    break
+                interval = interval.of(left)
             verdict = judge.observe(interval)
             if verdict.kind is VerdictKind.PROVIDER_ERROR:
                 stood += beat.passed - before

@@ -21,6 +21,7 @@ from buildbot_cd.plugins.steps.run_tests import RunTests
 from buildbot_cd.plugins.steps.select_tests import SelectTests
 from buildbot_cd.plugins.steps.stage_release import StageRelease
 from buildbot_cd.plugins.steps.switch_hosts import SwitchHosts
+from buildbot_cd.plugins.steps.watch_on import WatchOn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,8 +73,12 @@ def _deploying(config: MasterConfig) -> list[BuilderConfig]:
     steps.append(FinishRollout(**common))
     worker = [release.worker]
     repair = [_builder("cd-repair", worker, [RepairFleet(**common)], "puts hosts right", folder=DEPLOY_FOLDER)]
+    others = repair if fleet.repair else []
+    if config.immune is not None and config.immune.settle:
+        watch = WatchOn(immune=config.immune, **common)
+        others.append(_builder("cd-watch", worker, [watch], "watches on while the next release is deployed"))
     return [
-        *(repair if fleet.repair else []),
+        *others,
         _builder("cd-stage", worker, made, "makes a release and brings it to the hosts"),
         _builder("cd-deploy", worker, steps, "switches the fleet to a release, stage by stage", folder=DEPLOY_FOLDER),
         _builder("cd-rollback", worker, [RollBack(**common)], "takes the fleet back", folder=DEPLOY_FOLDER),

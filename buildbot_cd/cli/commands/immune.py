@@ -195,11 +195,16 @@ def _report(found: Sequence[Found], immune: Immune, every: float) -> Iterator[st
 
 
 def _objects(text: str, place: str) -> Iterator[dict[str, Any]]:
+    begun: list[str] = []  # a long object is cut into lines with + before them, the last one with >
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
+        if line.startswith("+"):
+            begun.append(line[1:])
+            continue
+        whole, begun = ("".join([*begun, line[1:]]), []) if line.startswith(">") else (line, [])
         try:
-            value = json.loads(line)
+            value = json.loads(whole)
         except ValueError as problem:
             raise CdError(f"{place}:{number}: no JSON: {problem}") from problem
         if not isinstance(value, dict):

@@ -29,6 +29,7 @@ PARTS = {
     "infra_hold": "test",
     "passed": "wait",
     "deploying": "deploy",
+    "settling": "deploy",
     "rolling_back": "take back",
     "reverting": "take back",
 }

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,15 @@ class Interval:
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", {name: _sorted(name, self.counts[name]) for name in sorted(self.counts)})
         object.__setattr__(self, "levels", {name: _sorted(name, self.levels[name]) for name in sorted(self.levels)})
+
+    def of(self, hosts: Collection[str]) -> Interval:
+        """The same moment on these hosts alone."""
+        return replace(
+            self,
+            counts={n: tuple(r for r in rs if r.host in hosts) for n, rs in self.counts.items()},
+            levels={n: tuple(v for v in vs if v.host in hosts) for n, vs in self.levels.items()},
+            answered=self.answered & frozenset(hosts),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; floats survive exactly."""

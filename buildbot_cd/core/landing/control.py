@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from buildbot_cd.core.landing.moves import HELD, Move, Policy, halted_gate, under
-from buildbot_cd.core.landing.production import take_back
 from buildbot_cd.core.landing.reverting import another_reverts, begin_revert
+from buildbot_cd.core.landing.taking_back import take_back
 from buildbot_cd.core.landing.values import Freeze, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.errors import ControlRefused
 
@@ -79,9 +79,9 @@ def withdraw(snapshot: Snapshot, landing: Landing, by: str, policy: Policy, now:
 
 
 def roll_back(snapshot: Snapshot, landing: Landing, by: str, reason: str, now: float) -> Move:
-    """Take a landing out of production while it is being deployed, or was halted there, and revert it."""
+    """Take a landing out of production while it is being deployed or settles there, or was halted, and revert it."""
     halted = landing.state is State.HALTED and snapshot.slots.get(Slot.DEPLOY) == landing.id and not landing.revert_kind
-    if landing.state is not State.DEPLOYING and not halted:
+    if landing.state not in (State.DEPLOYING, State.SETTLING) and not halted:
         raise ControlRefused(f"landing {landing.id} is {landing.state}: only one that is being deployed is rolled back")
     if not reason.strip():
         raise ControlRefused("a reason is needed: it goes into the revert")

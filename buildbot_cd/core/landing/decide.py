@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from buildbot_cd.core.landing import production, testing
+from buildbot_cd.core.landing import production, settling, testing
 from buildbot_cd.core.landing.admission import admit
 from buildbot_cd.core.landing.moves import Move, Policy, key_of
 from buildbot_cd.core.landing.resume import go_on
@@ -70,6 +70,7 @@ AWAITS: Mapping[State, tuple[EffectKind, Rule]] = {
     State.TESTING: (EffectKind.CHECKS, testing.tested),
     State.CONFIRMING: (EffectKind.CONFIRM, _confirmed),
     State.DEPLOYING: (EffectKind.ROLLOUT, production.deployed),
+    State.SETTLING: (EffectKind.WATCH, settling.settled),
     State.ROLLING_BACK: (EffectKind.ROLLBACK, production.rolled_back),
     State.REVERTING: (EffectKind.REVERT, reverted),
 }

@@ -59,10 +59,12 @@ class _Line:
         self.test = usual.test if policy.checks else (0.0,) * FEWEST
         self.deploy = usual.deploy if policy.deploys else (0.0,) * FEWEST
         self.revert = usual.revert
+        self.settle = policy.settle if policy.deploys else 0.0
         self.told = Forecast()
 
     def play(self) -> Forecast:
         clear = self._taken_back()
+        self._settling()
         test_free, deploy_free = self._tested(clear, _later(self._deployed(clear), clear))
         test_free = _later(test_free, clear)
         for one in queue(self.snapshot):
@@ -76,6 +78,12 @@ class _Line:
                 continue  # it waits for a person; those that pass the freeze do not wait for it
             test_free, deploy_free = begins, live
         return self.told
+
+    def _settling(self) -> None:
+        """When the landing that is watched on is live, at the latest; it holds nobody up."""
+        for one in self.snapshot.landings:
+            if one.state is State.SETTLING:
+                self.told.live[one.id] = max(self.now, one.since + self.settle)
 
     def _taken_back(self) -> float | None:
         """When nothing is being taken back any more."""
@@ -147,7 +155,7 @@ class _Line:
         if turn is not None:
             self.told.turn[one.id] = turn
         if live is not None:
-            self.told.live[one.id] = live
+            self.told.live[one.id] = live + self.settle
 
 
 def _later(one: float | None, other: float | None) -> float | None:

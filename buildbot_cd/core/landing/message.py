@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SUBJECTS = {
     "your_turn": "Its turn: {change}",
     "passed": "Passed: {change}",
+    "settling": "On the whole fleet: {change}",
     "live": "Live: {change}",
     "reverted": "Taken back: {change}",
     "evicted": "Taken back with another change: {change}",

@@ -25,6 +25,7 @@ class Policy:
     ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them. ``preempt`` lets an
     emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
     ``early``: a release is built and brought to the hosts while its checks run; it is switched when they have passed.
+    ``settle`` is how long a landing is watched on the whole fleet while the next one may be deployed; 0: not at all.
     """
 
     reverts_per_hour: int = 4
@@ -38,6 +39,7 @@ class Policy:
     early: bool = True
     shadow: bool = False
     preempt: bool = False
+    settle: float = 0.0
     windows: tuple[Window, ...] = ()
     people: People = field(default_factory=People)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The deploy slot's side: PASSED -> DEPLOYING -> LIVE, and the way back over ROLLING_BACK."""
+"""The deploy slot's side: PASSED -> DEPLOYING -> SETTLING or LIVE, and the way back over ROLLING_BACK."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ from buildbot_cd.core.landing.moves import (
     key_of,
     mark,
     notice,
-    requeue,
     staged_early,
     staging,
 )
 from buildbot_cd.core.landing.reverting import begin_revert, may_revert
+from buildbot_cd.core.landing.settling import everywhere
+from buildbot_cd.core.landing.taking_back import take_back
 from buildbot_cd.core.landing.testing import halt
 from buildbot_cd.core.landing.values import BLOCKING, Effect, EffectKind, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.core.landing.windows import Window, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-IN_TEST = frozenset({State.PREPARING, State.TESTING, State.CONFIRMING, State.INFRA_HOLD, State.PASSED})
-"""States whose candidate rests on ``tested``: they start anew when ``tested`` moves back."""
 
 
 def why_not_deploying(snapshot: Snapshot, landing: Landing, windows: tuple[Window, ...] = (), now: float = 0.0) -> str:
@@ -87,7 +85,7 @@ def deployed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], po
     """The rollout ended. ``result``: {verdict: live | regression | infra, failing: [...], reason}."""
     verdict, reason = result.get("verdict"), str(result.get("reason") or "the rollout ended without a verdict")
     if verdict == "live":
-        return _live(snapshot, landing, now, reason)
+        return everywhere(snapshot, landing, policy, now, reason)
     if verdict == "regression":
         failing = tuple(str(one) for one in result.get("failing", ()))
         return take_back(snapshot, landing, now, reason, failing)
@@ -97,42 +95,6 @@ def deployed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], po
     again = replace(landing, infra_attempts=landing.infra_attempts + 1, reason=reason, not_before=now + pause)
     effects = (*rollout(snapshot, again, after=now + pause), notice(again, "held", reason=reason))
     return Move(reason, landings=(again,), effects=effects)
-
-
-def _live(snapshot: Snapshot, landing: Landing, now: float, reason: str) -> Move:
-    live = enter(landing, State.LIVE, now, reason)
-    gate = replace(snapshot.gate, live=landing.candidate)
-    return Move(
-        reason,
-        landings=(live,),
-        gate=gate,
-        free=((Slot.DEPLOY, landing.id),),
-        effects=(mark(gate, "live", landing.candidate, snapshot.gate.live), notice(live, "live")),
-    )
-
-
-def take_back(
-    snapshot: Snapshot, landing: Landing, now: float, reason: str, failing: tuple[str, ...], actor: str = "gate"
-) -> Move:
-    """Roll production back: ``tested`` returns to ``live``, and whoever tests on top of this landing starts anew."""
-    gate = snapshot.gate
-    back = replace(gate, tested=gate.live, epoch=gate.epoch + 1)
-    rolling = enter(landing, State.ROLLING_BACK, now, reason, failing=failing, infra_attempts=0, revert_kind="deploy")
-    without = f"retested without landing {landing.id}, which is being taken back"
-    waiting = [requeue(one, now, without) for one in snapshot.landings if one.state in IN_TEST]
-    holder = snapshot.slots.get(Slot.TEST)
-    free = [(Slot.TEST, one.id) for one in waiting if one.id == holder]
-    notices = [notice(one, "retest", cause=landing.id) for one in waiting]
-    ask = effect_of(rolling, EffectKind.ROLLBACK, candidate=landing.candidate, live=gate.live, reason=reason)
-    return Move(
-        reason,
-        actor=actor,
-        landings=(rolling, *waiting),
-        gate=back,
-        free=tuple(free),
-        effects=(ask, mark(back, "tested", back.tested, gate.tested), *notices),
-        drop=(landing.id, *(one.id for one in waiting)),
-    )
 
 
 def rolled_back(
@@ -149,7 +111,7 @@ def rolled_back(
     pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
     again = replace(landing, infra_attempts=landing.infra_attempts + 1)
     reason = str(result.get("reason") or "some hosts could not be rolled back")
-    payload = {"candidate": landing.candidate, "live": snapshot.gate.live, "after": now + pause, "reason": reason}
+    payload = {**snapshot.intents[key_of(landing, EffectKind.ROLLBACK)].payload, "after": now + pause, "reason": reason}
     ask = effect_of(again, EffectKind.ROLLBACK, **payload)
     if landing.infra_attempts < policy.infra_attempts:
         return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))

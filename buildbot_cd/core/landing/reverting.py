@@ -72,14 +72,15 @@ def begin_revert(
 
 
 def resumed_revert(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> Move | None:
-    """Take back what waits for it: a halted landing after a person has looked, so without caps, or one of which a
-    part went along with another landing.
+    """Take back what waits for it: a halted landing after a person has looked, so without caps; one of which a part
+    went along with another landing; or one whose hosts went back with those of the landing before it.
     """
     if not may_revert(snapshot, landing):
         return None
-    uncapped = replace(policy, reverts_per_hour=NO_CAP, reverts_per_day=NO_CAP, reverts_per_engineer=NO_CAP)
+    if landing.state is State.HALTED:
+        policy = replace(policy, reverts_per_hour=NO_CAP, reverts_per_day=NO_CAP, reverts_per_engineer=NO_CAP)
     fresh = replace(landing, attempt=landing.attempt + 1)
-    return begin_revert(snapshot, fresh, landing.revert_kind, landing.failing, landing.reason, uncapped, now)
+    return begin_revert(snapshot, fresh, landing.revert_kind, landing.failing, landing.reason, policy, now)
 
 
 def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> tuple[int, Effect]:
@@ -111,8 +112,9 @@ def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -
 
 
 def _tested_holds(snapshot: Snapshot, landing: Landing) -> bool:
-    """True for the landing in deployment; once it is being taken out of production, ``tested`` is back at ``live``."""
-    return snapshot.slots.get(Slot.DEPLOY) == landing.id and not landing.revert_kind
+    """True for who is in deployment or was there last; once taken out of production, it is in ``tested`` no more."""
+    inside = landing.state is State.SETTLING or snapshot.slots.get(Slot.DEPLOY) == landing.id
+    return inside and not landing.revert_kind
 
 
 def ask_again(snapshot: Snapshot, landing: Landing, policy: Policy, now: float, reason: str) -> Move:

@@ -25,8 +25,8 @@ _TAKEN_BACK = frozenset({State.ROLLING_BACK, State.REVERTING})
 class Spans:
     """Seconds of one landing; None where it did not go that way, or is not through.
 
-    ``wait``: from the push to the test slot. ``test``: from there to passed. ``deploy``: from deploying to live.
-    ``lead``: from the push to live. ``restore``: from the decision to roll back to the last host being back.
+    ``wait``: from the push to the test slot. ``test``: from there to passed. ``deploy``: from deploying to the whole
+    fleet. ``lead``: from the push to live. ``restore``: from the decision to roll back to the last host being back.
     ``revert``: from the decision to take it back to the end of that. A landing that was tested again counts with its
     last time in test.
     """
@@ -68,6 +68,8 @@ def _leave(line: Transition, marks: dict[str, float], found: dict[str, float]) -
     for name in ends.get(line.after, ()):
         if name in marks:
             found[name] = line.at - marks[name]
+    if line.after is State.SETTLING and "deploy" in marks:
+        found["deploy"] = line.at - marks.pop("deploy")
     if line.after is State.LIVE and "pushed" in marks:
         found["lead"] = line.at - marks["pushed"]
     if line.before is State.ROLLING_BACK and line.after is not State.HALTED and "restore" in marks:

@@ -21,6 +21,7 @@ class State(StrEnum):
     INFRA_HOLD = "infra_hold"
     PASSED = "passed"
     DEPLOYING = "deploying"
+    SETTLING = "settling"
     ROLLING_BACK = "rolling_back"
     REVERTING = "reverting"
     LIVE = "live"
@@ -161,6 +162,7 @@ class EffectKind(StrEnum):
     STAGE = "stage"
     ROLLOUT = "rollout"
     ROLLBACK = "rollback"
+    WATCH = "watch"
     NOTIFY = "notify"
     BUILD = "build"
 

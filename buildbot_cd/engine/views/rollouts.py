@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot_cd.core.landing.values import State
 from buildbot_cd.engine.rollouts import ENDED
 from buildbot_cd.engine.views.hosts import mark
+from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.store.interface import Tx
@@ -71,11 +72,11 @@ def _full(tx: Tx, rollout: Rollout) -> dict[str, Any]:
 
 
 def can_roll_back(tx: Tx, rollout: Rollout) -> bool:
-    """Whether the rules allow it: the landing is being deployed, by this rollout."""
-    if rollout.landing is None or rollout.state in ENDED:
-        return False
-    landing = tx.landings.get(rollout.landing)
-    return landing is not None and landing.state is State.DEPLOYING
+    """Whether the rules allow it: the landing is being deployed by this rollout, or settles after it."""
+    landing = None if rollout.landing is None else tx.landings.get(rollout.landing)
+    if landing is not None and landing.state is State.SETTLING:
+        return rollout.state is RolloutState.DONE and tx.rollouts.for_landing(landing.id)[-1].id == rollout.id
+    return landing is not None and landing.state is State.DEPLOYING and rollout.state not in ENDED
 
 
 def verdicts_view(tx: Tx, ident: int) -> list[dict[str, Any]] | None:

@@ -51,16 +51,18 @@ class BeginRollout(FleetStep):
         rows, baseline = await defer.gatherResults(both, consumeErrors=True)
         if rows is None:
             reason = "the release could not be made or brought to the hosts: see its cd-stage build"
-            return await self.end_rollout(intent, "infra", reason)
+            return await self.end_rollout(intent, rollout, "infra", reason)
+        if self.refused:
+            return await self.end_rollout(intent, rollout, "infra", self.refused)
         await self.rollouts.move(rollout, baseline=baseline, state=RolloutState.SWITCHING)
         for stage in stages_in(rollout):
             lost = bad(rows, stage.hosts)
             if len(lost) > stage.budget:
                 reason = f"stage {stage.name}: {len(lost)} hosts could not be given the release ({told(lost)})"
-                return await self.end_rollout(intent, "infra", reason)
+                return await self.end_rollout(intent, rollout, "infra", reason)
         everywhere = self.over_fleet_budget(rows)
         if everywhere:
-            return await self.end_rollout(intent, "infra", everywhere)
+            return await self.end_rollout(intent, rollout, "infra", everywhere)
         self.descriptionDone = [f"{rollout.release} is on {len(rows) - len(bad(rows, rows))} of {len(rows)} hosts"]
         return SUCCESS
 

@@ -11,7 +11,9 @@ from buildbot.process.results import FAILURE, SKIPPED
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
 from buildbot_cd.engine.fleet_request import settings_of
 from buildbot_cd.engine.rollouts import hosts_in, observed, reported, staged, stages_in
+from buildbot_cd.errors import FleetError
 from buildbot_cd.plugins.steps.program import ProgramStep
+from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,6 +41,8 @@ class FleetStep(ProgramStep):
     flunkOnFailure = True
     place = ".."
     """The daemon's folder as the build's folder sees it."""
+    refused = ""
+    """Why the program would not do the last request at all: somebody else's lease, a newer rollout, bad settings."""
 
     def __init__(self, fleet: Fleet, python: str = "python3", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,6 +81,8 @@ class FleetStep(ProgramStep):
         """
         rows = await self.rollouts.hosts(rollout)
         wanted = set(rows if names is None else names)
+        if strangers := sorted(wanted - set(rows)):
+            raise FleetError(f"{verb}: {', '.join(strangers[:5])} are no hosts of rollout {rollout.id}")
         hosts = [one for one in hosts_in(rollout) if one["name"] in wanted]
         if not hosts:
             return rows
@@ -92,7 +98,8 @@ class FleetStep(ProgramStep):
         ended = await self.ask(verb, hosts, rollout.fence, _idle(rollout), found, **more)
         if not ended:
             for name in wanted - set(changed):
-                died = {"phase": str(Phase.UNREACHABLE), "error": "the fan-out program ended before this host answered"}
+                why = self.refused or "the fan-out program ended before this host answered"
+                died = {"phase": str(Phase.UNREACHABLE), "error": why}
                 changed[name] = rows[name] = reported(rows[name], died, time.time())
         await self.rollouts.note(rollout, changed.values())
         return rows
@@ -111,6 +118,7 @@ class FleetStep(ProgramStep):
         Connections are kept for ``idle`` seconds afterwards.
         """
         ended: list[bool] = []
+        self.refused = ""
 
         def heard(event: dict[str, Any]) -> None:
             if event.get("event") == "host":
@@ -119,6 +127,8 @@ class FleetStep(ProgramStep):
                 self._progress(verb, event)
             elif event.get("event") == "end":
                 ended.append(True)
+            elif event.get("event") == "error":
+                self.refused = str(event.get("error"))
 
         request = {"verb": verb, "hosts": list(hosts), "fence": fence, **settings_of(self.fleet), **more}
         argv = self._argv("--idle", f"{idle:g}", "--fence", str(fence), *self._lease(verb))
@@ -163,8 +173,11 @@ class FleetStep(ProgramStep):
         self.description = [f"{verb}: {event.get('done')} of {event.get('of')} hosts{eta}"]
         self.updateSummary()
 
-    async def end_rollout(self, intent: Intent, verdict: str, reason: str, failing: Iterable[str] = ()) -> int:
-        """Tell the engine how the rollout ended, other than well; gives FAILURE."""
+    async def end_rollout(
+        self, intent: Intent, rollout: Rollout, verdict: str, reason: str, failing: Iterable[str] = ()
+    ) -> int:
+        """Close the rollout, which ended otherwise than well, and tell the engine; gives FAILURE."""
+        await self.rollouts.move(rollout, state=RolloutState.FAILED, reason=reason, ended_at=self.engine.now())
         await self.engine.report(intent.key, {"verdict": verdict, "reason": reason, "failing": list(failing)})
         self.descriptionDone = [reason[:200]]
         return FAILURE

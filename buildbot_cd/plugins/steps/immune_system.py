@@ -12,6 +12,7 @@ from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.record import opening
 from buildbot_cd.core.immune.values import VerdictKind
+from buildbot_cd.core.wire import lines
 from buildbot_cd.engine.rollouts import hosts_in, stages_in
 from buildbot_cd.engine.views.samples import sample
 from buildbot_cd.engine.watch import Arms, Watch, action_of
@@ -20,6 +21,8 @@ from buildbot_cd.sources.snapshot import HostAddress
 from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from buildbot_cd.config.immune import Immune
     from buildbot_cd.core.immune.judge import Judge
     from buildbot_cd.core.immune.values import Verdict
@@ -54,16 +57,16 @@ class ImmuneSystem(FleetStep):
         await self.addCompleteLog("verdict", json.dumps(verdict.to_json(), indent=1))
         await self.rollouts.judged(rollout, self.stage, verdict, self.engine.now())
         self.descriptionDone = [f"{verdict.kind}: {verdict.reason}"[:200]]
-        return await self._follow(intent, verdict)
+        return await self._follow(intent, rollout, verdict)
 
-    async def _follow(self, intent: Intent, verdict: Verdict) -> int:
+    async def _follow(self, intent: Intent, rollout: Rollout, verdict: Verdict) -> int:
         """What cd.yaml says follows. A pause is a rollout that is held and tried again; in the end the gate halts."""
         action = action_of(self.immune, verdict.kind)
         if action == "rollback":
             culprits = [f"metric {name}" for name in verdict.culprits]
-            return await self.end_rollout(intent, "regression", verdict.reason, culprits)
+            return await self.end_rollout(intent, rollout, "regression", verdict.reason, culprits)
         if action == "pause":
-            return await self.end_rollout(intent, "infra", f"{verdict.kind}: {verdict.reason}")
+            return await self.end_rollout(intent, rollout, "infra", f"{verdict.kind}: {verdict.reason}")
         return SUCCESS if verdict.kind in (VerdictKind.OK, VerdictKind.UNDECIDED) else WARNINGS
 
     async def _watch(self, rollout: Rollout, seconds: float) -> Verdict:
@@ -80,11 +83,15 @@ class ImmuneSystem(FleetStep):
             await self._tell_power([one.sentence() for one in watch.foresee(arms, baseline, seconds)] + silent)
             # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
             await watch.warm_up()
-            return await watch.run(judge, seconds, self._told)
+            return await watch.run(judge, seconds, self._told, self._among(rollout))
         finally:
             await watch.close()
             if judge is not None:
                 await self._record(judge)
+
+    def _among(self, _rollout: Rollout) -> Callable[[], Awaitable[frozenset[str]]] | None:
+        """Who still counts, where that may change during the watch."""
+        return None
 
     async def _tell_power(self, sentences: list[str]) -> None:
         """What this watch can see, before it begins."""
@@ -103,12 +110,12 @@ class ImmuneSystem(FleetStep):
     async def _told(self, interval: Interval, verdict: Verdict) -> None:
         if self.stopped:
             raise BuildStepCancelled
-        self._lines.append(json.dumps(interval.to_json()))
+        self._lines += lines(interval.to_json())
         rollout, arms = self._looking
         self.engine.events.look(rollout, sample(self.stage, interval, verdict, arms.canary, arms.control))
         self.description = [f"{verdict.kind}: {verdict.reason}"[:200]]
         self.updateSummary()
 
     async def _record(self, judge: Judge) -> None:
-        head = json.dumps(opening(judge))
-        await self.addCompleteLog("samples", "\n".join([head, *self._lines]) + "\n")
+        head = lines(opening(judge))
+        await self.addCompleteLog("samples", "".join(f"{one}\n" for one in [*head, *self._lines]))

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class RollBack(FleetStep):
-    """Takes the hosts that carry the landing's release back, each to its own recorded one. It never gives up by itself:
-    while a host that may carry the release does not answer, the engine asks again.
+    """Takes the hosts that carry the landing's release back, each to its own recorded one, and with them those that a
+    newer landing has taken further meanwhile. It never gives up by itself: while a host that may carry the release does
+    not answer, the engine asks again.
     """
 
     name = "roll back"
@@ -29,8 +30,9 @@ class RollBack(FleetStep):
     async def act(self, intent: Intent, rollout: Rollout) -> int:
         """Probe all hosts, then move those back that are on the release."""
         rows = await self.fan_out("status", rollout)
-        switched = [row for row in rows.values() if row.observed == rollout.release]
-        to = {row.host: row.previous for row in switched if row.previous not in (None, rollout.release)}
+        bad = {rollout.release} | await self.rollouts.releases(_over(intent))
+        switched = [row for row in rows.values() if row.observed in bad]
+        to = {row.host: row.previous for row in switched if row.previous is not None and row.previous not in bad}
         await self._intend(rollout, rows, to)
         rows = await self.fan_out("rollback", rollout, to, to=to) if to else rows
         return await self._end(intent, rollout, rows, to)
@@ -43,7 +45,7 @@ class RollBack(FleetStep):
     async def _end(
         self, intent: Intent, rollout: Rollout, rows: dict[str, HostRow], to: Mapping[str, str | None]
     ) -> int:
-        mentioned = await self.rollouts.touched(intent.landing or 0)
+        mentioned = await self.rollouts.touched([intent.landing or 0, *_over(intent)])
         stuck = [
             row
             for row in rows.values()
@@ -60,3 +62,8 @@ class RollBack(FleetStep):
         await self.engine.report(intent.key, {"ok": True, "hosts": len(to)})
         self.descriptionDone = [f"{len(to)} hosts are back on what they carried before"]
         return SUCCESS
+
+
+def _over(intent: Intent) -> list[int]:
+    """The newer landings whose hosts go back in the same switch."""
+    return [int(one) for one in intent.payload.get("over", ())]

@@ -46,16 +46,20 @@ class SwitchHosts(FleetStep):
             return SKIPPED
         problem = await self._hook("before", rollout, stage)
         if problem:
-            return await self.end_rollout(intent, "infra", problem)
+            return await self.end_rollout(intent, rollout, "infra", problem)
+        rows = await self.rollouts.hosts(rollout)
+        ready = [name for name in stage.hosts if rows[name].phase != Phase.UNREACHABLE]
+        if self._left(stage, rows, ready) < 0:  # more are lost already than may be: no further host is touched
+            return await self._judge(intent, rollout, stage, rows)
         rows = await self._intend(rollout, stage)
         ready = [name for name in stage.hosts if rows[name].phase != Phase.UNREACHABLE]
         expect = {name: rows[name].previous for name in ready if rows[name].observed != rollout.release}
-        left = self._left(stage, rows, ready)
+        left = max(0, self._left(stage, rows, ready))
         rows = await self.fan_out("switch", rollout, ready, release=rollout.release, expect=expect, budget=left)
         rows = await self._again(rollout, rows, expect)
         result = await self._judge(intent, rollout, stage, rows)
         problem = await self._hook("after", rollout, stage) if result == SUCCESS else ""
-        return await self.end_rollout(intent, "infra", problem) if problem else result
+        return await self.end_rollout(intent, rollout, "infra", problem) if problem else result
 
     async def _again(
         self, rollout: Rollout, rows: dict[str, HostRow], expect: Mapping[str, str | None]
@@ -69,12 +73,12 @@ class SwitchHosts(FleetStep):
         return await self.fan_out("switch", rollout, moved, release=rollout.release, expect=moved)
 
     def _left(self, stage: PlannedStage, rows: Mapping[str, HostRow], ready: Sequence[str]) -> int:
-        """How many of the ready hosts may fail before no further one is begun."""
+        """How many of the ready hosts may fail before no further one is begun; below 0: not one may be begun."""
         waiting = set(ready)
         left = stage.budget - len(bad(rows, set(stage.hosts) - waiting))
         if self.fleet.budget is not None:
             left = min(left, self.fleet.budget.at_most(len(rows)) - len(bad(rows, set(rows) - waiting)))
-        return max(0, left)
+        return left
 
     async def _hook(self, which: str, rollout: Rollout, stage: PlannedStage) -> str:
         """Run the command of cd.yaml, if there is one; what went wrong, or nothing."""
@@ -97,12 +101,23 @@ class SwitchHosts(FleetStep):
         good = len(stage.hosts) - len(lost)
         everywhere = self.over_fleet_budget(rows)
         if everywhere:
-            return await self.end_rollout(intent, "infra", everywhere)
+            return await self.end_rollout(intent, rollout, "infra", everywhere)
         if len(lost) <= stage.budget:
             self.descriptionDone = [f"{good} of {len(stage.hosts)} hosts serve {rollout.release}"]
             return SUCCESS
         reason = f"stage {stage.name}: {len(lost)} of {len(stage.hosts)} hosts did not come up ({told(lost)})"
-        sick = [row.host for row in lost if row.phase == Phase.UNHEALTHY]
-        # Unhealthy with the new release speaks against the release; a host that cannot be reached does not.
-        verdict = "regression" if len(sick) > stage.budget else "infra"
-        return await self.end_rollout(intent, verdict, reason, [f"health of {name}" for name in sick])
+        failing = blamed(stage, lost, rollout.release)
+        return await self.end_rollout(intent, rollout, "regression" if failing else "infra", reason, failing)
+
+
+def blamed(stage: PlannedStage, lost: Sequence[HostRow], release: str) -> list[str]:
+    """What speaks against the release, more than the stage's budget allows; nothing if the hosts may be at fault.
+
+    Unhealthy with the new release does, and a host that cannot be reached does not. A service that does not even
+    restart may be its host's trouble; if that is so on every host of the stage, and these are several, it is not. What
+    they do with the release before shows right after: nothing is reverted until they are back in service with it.
+    """
+    sick = [f"health of {row.host}" for row in lost if row.phase == Phase.UNHEALTHY]
+    dead = [f"restart of {row.host}" for row in lost if row.phase == Phase.FAILED and row.observed == release]
+    found = sick + dead if len(sick) + len(dead) == len(stage.hosts) > 1 else sick
+    return found if len(found) > stage.budget else []

@@ -54,7 +54,7 @@ def s13(world: World) -> str:
         still = sha in repo[repo.trunk].tree.values()
         if state is State.REVERTED and sha not in named and still:
             return f"{sha} is reverted, but no revert names it"
-        if state in (State.LIVE, State.DEPLOYING) and sha in named:
+        if state in (State.LIVE, State.SETTLING, State.DEPLOYING) and sha in named:
             return f"{sha} is {state}, but was taken back"
     return ""
 

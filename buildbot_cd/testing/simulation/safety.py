@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IN_TEST = {State.PREPARING, State.TESTING, State.CONFIRMING, State.INFRA_HOLD, State.PASSED}
 IN_DEPLOY = {State.DEPLOYING, State.ROLLING_BACK}
+IN_PRODUCTION = {State.DEPLOYING, State.SETTLING, State.LIVE}
 FINISHED = {IntentState.DONE, IntentState.DROPPED}
 
 
@@ -53,6 +54,9 @@ def results(view: View, landing: Landing, *kinds: EffectKind) -> list[Intent]:
 
 def s1(_world: World, _before: View, after: View) -> str:
     """At most one landing is in each slot, and whoever is in such a state holds it."""
+    settling = [one.id for one in after.landings.values() if one.state is State.SETTLING]
+    if len(settling) > 1:
+        return f"landings {settling} all settle"
     for slot, states in ((Slot.TEST, IN_TEST), (Slot.DEPLOY, IN_DEPLOY)):
         inside = [one.id for one in after.landings.values() if one.state in states]
         if len(inside) > 1:
@@ -91,18 +95,26 @@ def s3(world: World, before: View, after: View) -> str:
 
 
 def s4(world: World, before: View, after: View) -> str:
-    """Tested and live go forward along the candidates; back goes only tested, to live, when production failed."""
+    """Tested and live go forward along the candidates; back goes only tested, when production failed: to what settles
+    beneath, or to live.
+    """
     for name in ("tested", "live"):
         old, new = getattr(before.gate, name), getattr(after.gate, name)
         if new == old or old is None:
             continue
         forward = world.repo.is_ancestor(old, new) or world.repo.tree(old) == world.repo.tree(new)
         rolls = any(one.state is State.ROLLING_BACK for _, one in changed(before, after))
-        reset = name == "tested" and new == before.gate.live and rolls and after.gate.epoch == before.gate.epoch + 1
+        reset = name == "tested" and new == _beneath(after) and rolls and after.gate.epoch == before.gate.epoch + 1
         if not forward and not reset:
             return f"{name} moved from {old} to {new}"
     rolling = any(one.state is State.ROLLING_BACK for _, one in changed(before, after))
-    return f"tested is still {after.gate.tested}" if rolling and after.gate.tested != after.gate.live else ""
+    return f"tested is still {after.gate.tested}" if rolling and after.gate.tested != _beneath(after) else ""
+
+
+def _beneath(view: View) -> str | None:
+    """What production goes back to: the candidate that settles, else what is live."""
+    settling = [one.candidate for one in view.landings.values() if one.state is State.SETTLING]
+    return settling[0] if settling else view.gate.live
 
 
 def s5(world: World, before: View, after: View) -> str:
@@ -133,7 +145,8 @@ def _authorised(world: World, view: View, one: Landing) -> bool:
             for test, base in (run.result or {}).get("base", {}).items()
         )
     if one.revert_kind == "deploy":
-        return any((run.result or {}).get("verdict") == "regression" for run in results(view, one, EffectKind.ROLLOUT))
+        looks = results(view, one, EffectKind.ROLLOUT, EffectKind.WATCH)
+        return any((run.result or {}).get("verdict") == "regression" for run in looks)
     if one.revert_kind == "reland":
         before = view.landings[one.relands or 0]
         return before.state is State.REVERTED and bool(one.patch) and one.patch == before.patch
@@ -152,7 +165,7 @@ def s6(world: World, before: View, after: View) -> str:
             or one.revert_kind in ("dependent", "reland")
         ):
             continue
-        kinds = (EffectKind.CHECKS, EffectKind.ROLLOUT)
+        kinds = (EffectKind.CHECKS, EffectKind.ROLLOUT, EffectKind.WATCH)
         said = {str((run.result or {}).get("verdict")) for run in results(after, one, *kinds)}
         if not said & {"failed", "regression"}:
             return f"landing {one.id} is reverted, but all that is known of it is {said}"
@@ -171,13 +184,9 @@ def s8(world: World, before: View, after: View) -> str:
         for other in after.landings.values():
             own = set(repo.steps(other.base, other.head))
             inside = own <= repo[tested].holds
-            if other.state in (State.LIVE, State.DEPLOYING) and not inside:
+            if other.state in IN_PRODUCTION and not inside:
                 return f"tested {tested} lacks landing {other.id}, which is {other.state}"
-            if (
-                other.state not in (State.LIVE, State.DEPLOYING)
-                and own & repo[tested].holds
-                and not _halted_deploy(other)
-            ):
+            if other.state not in IN_PRODUCTION and own & repo[tested].holds and not _halted_deploy(other):
                 return f"tested {tested} holds landing {other.id}, which is {other.state}"
     return ""
 

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Truth:
-    """``broken`` changes fail a test, ``harmful`` ones only production; ``needs`` maps a change to a path without which
-    it fails; ``sick`` tests fail on every tree until the surroundings are mended.
+    """``broken`` changes fail a test, ``harmful`` ones only production, ``leaky`` ones only after a while there;
+    ``needs`` maps a change to a path without which it fails; ``sick`` tests fail on every tree until the surroundings
+    are mended.
     """
 
     broken: set[str] = field(default_factory=set)
     harmful: set[str] = field(default_factory=set)
+    leaky: set[str] = field(default_factory=set)
     needs: dict[str, str] = field(default_factory=dict)
     sick: set[str] = field(default_factory=set)
 
@@ -65,3 +67,12 @@ class Truth:
         if bad:
             return {"verdict": "regression", "failing": ["http_500"], "reason": "http_500 rose on the canaries"}
         return {"verdict": "live", "reason": "watched to the end"}
+
+    def settle(self, tree: Mapping[str, str], before: Mapping[str, str], fault: str) -> dict[str, Any]:
+        """A longer watch's answer: what leaked before this landing already does not speak against it."""
+        if fault:
+            return {"verdict": "infra", "reason": "the metrics do not answer"}
+        bad = (set(tree.values()) - set(before.values())) & self.leaky
+        if bad:
+            return {"verdict": "regression", "failing": ["memory"], "reason": "memory grew on the whole fleet"}
+        return {"verdict": "live", "reason": "watched on to the end"}

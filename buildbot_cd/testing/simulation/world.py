@@ -172,6 +172,9 @@ class World:
             return {"verdict": "infra", "reason": "the release is not on the hosts"}
         if intent.kind in (EffectKind.ROLLOUT, EffectKind.ROLLBACK):
             return self._deploy(step, fault)
+        if intent.kind is EffectKind.WATCH:
+            live = self.repo.tree(self.view.gate.live or "root")
+            return self.truth.settle(self.repo.tree(str(payload["candidate"])), live, fault)
         if fault == "refused":
             return {"refused": "pre-receive hook declined"} if intent.kind is EffectKind.REVERT else {"error": "no git"}
         assert step.landing is not None

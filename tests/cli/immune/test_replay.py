@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from buildbot_cd.cli.main import main
+from buildbot_cd.core import wire
 from buildbot_cd.core.immune import Interval, Judge, MetricSpec, Reading, Verdict, opening
 
 HOSTS = [f"h{number:02d}" for number in range(20)]
@@ -45,6 +46,20 @@ def test_the_same_verdict_bit_for_bit(watch: Any, capsys: Any) -> None:
     assert "the same, bit for bit" in told
     assert main(["immune", "replay", str(samples), "--json"]) == 0
     assert Verdict.from_json(json.loads(capsys.readouterr().out)) == verdict
+
+
+def test_a_record_whose_lines_were_cut_for_a_log(watch: Any, capsys: Any) -> None:
+    """Buildbot cuts off lines of more than 64 kB: longer objects come in pieces, and are whole again here."""
+    samples, kept, _ = watch
+    cut = [piece for line in samples.read_text().splitlines() for piece in wire.lines(json.loads(line))]
+    assert any(one.startswith("+") for one in cut)
+    assert max(len(one) for one in cut) < 4096
+    samples.write_text("\n".join(cut) + "\n")
+    assert main(["immune", "replay", str(samples), "--verdict", str(kept)]) == 0
+    samples.write_text("\n".join(cut[1:]) + "\n")
+    capsys.readouterr()
+    assert main(["immune", "replay", str(samples)]) != 0
+    assert "no JSON" in capsys.readouterr().err
 
 
 def test_another_verdict_is_told(watch: Any, capsys: Any) -> None:

@@ -39,7 +39,7 @@ EXAMPLES = int(os.environ.get("BUILDBOT_CD_MACHINE", "60"))
 
 ENGINEERS = st.sampled_from(["ann@x", "ann2@x", "bob@x", "cid@x"])
 PATHS = st.sets(st.sampled_from("abcdef"), min_size=1, max_size=2)
-KINDS = st.sampled_from(["good", "good", "good", "broken", "broken", "harmful", "needy"])
+KINDS = st.sampled_from(["good", "good", "good", "broken", "broken", "harmful", "leaky", "needy"])
 PICK = st.integers(0, 9)
 
 logged: list[str] = []
@@ -59,11 +59,19 @@ class GateMachine(RuleBasedStateMachine):
         checks=st.sampled_from([True, True, True, False]),
         preempt=st.booleans(),
         night=st.booleans(),
+        settle=st.sampled_from([0.0, 600.0, 600.0]),
         cascade=st.sampled_from([50, 50, 2]),
         caps=st.sampled_from([(1, 2, 1), (3, 6, 2), (50, 50, 50), (4, 10, 1)]),
     )
     def begin(
-        self, deploys: bool, checks: bool, preempt: bool, night: bool, cascade: int, caps: tuple[int, int, int]
+        self,
+        deploys: bool,
+        checks: bool,
+        preempt: bool,
+        night: bool,
+        settle: float,
+        cascade: int,
+        caps: tuple[int, int, int],
     ) -> None:
         """A gate with one commit on trunk and two masters."""
         logged.clear()
@@ -76,6 +84,7 @@ class GateMachine(RuleBasedStateMachine):
                 deploys=deploys,
                 checks=checks,
                 preempt=preempt,
+                settle=settle,
                 windows=(Window(frozenset(range(7)), 22 * 60, 6 * 60, UTC),) if night else (),
                 people=People({"ann@x": "ann", "ann2@x": "ann"}, frozenset({"bot@web"}), frozenset({"ann", "bob@x"})),
             ),
@@ -88,7 +97,9 @@ class GateMachine(RuleBasedStateMachine):
     def push(self, engineer: str, paths: set[str], kind: str, tell: bool) -> None:
         """An engineer pushes; the hook may or may not tell."""
         commit = self.world.repo.push(engineer, dict.fromkeys(sorted(paths), ""))
-        {"broken": self.world.truth.broken.add, "harmful": self.world.truth.harmful.add}.get(kind, id)(commit.sha)
+        truth = self.world.truth
+        marks = {"broken": truth.broken.add, "harmful": truth.harmful.add, "leaky": truth.leaky.add}
+        marks.get(kind, id)(commit.sha)
         if kind == "needy":
             self.world.truth.needs[commit.sha] = "abcdef"[len(self.world.repo.commits) % 6]
         if tell:
@@ -318,6 +329,7 @@ def walk(seed: int, steps: int) -> GateMachine:
         checks=chance.random() < 0.85,
         preempt=chance.random() < 0.5,
         night=chance.random() < 0.2,
+        settle=chance.choice([0.0, 600.0, 600.0]),
         cascade=chance.choice([50, 50, 2]),
         caps=chance.choice([(1, 2, 1), (3, 6, 2), (50, 50, 50), (4, 10, 1)]),
     )
@@ -334,7 +346,7 @@ def doings(machine: GateMachine, chance: Random) -> list[tuple[Callable[[], obje
     """What may happen next, and how often it does."""
     who = chance.choice(["ann@x", "ann2@x", "bob@x", "cid@x", "dan@x", "eve@x"])
     which, one = chance.randrange(10), chance.choice("abcdef")
-    kind = chance.choice(["good"] * 5 + ["broken", "broken", "harmful", "needy"])
+    kind = chance.choice(["good"] * 5 + ["broken", "broken", "harmful", "leaky", "needy"])
     order = chance.choice(["withdraw", "hold", "release", "release", "roll_back"])
     mode = chance.choice([Mode.CLOSED, Mode.CLOSED, Mode.DRAIN, Mode.HALTED])
     return [

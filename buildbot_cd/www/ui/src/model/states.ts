@@ -16,6 +16,7 @@ const LANDING: Record<string, Look> = {
   infra_hold: { label: 'Retrying after trouble', tone: 'warn' },
   passed: { label: 'Passed', tone: 'good' },
   deploying: { label: 'Deploying', tone: 'busy' },
+  settling: { label: 'On the whole fleet, watched', tone: 'good' },
   rolling_back: { label: 'Rolling back', tone: 'back' },
   reverting: { label: 'Reverting', tone: 'back' },
   halted: { label: 'Waits for a person', tone: 'bad' },

@@ -13,7 +13,7 @@ import { Panel, Shell } from '../parts/Shell';
 import { useNow } from '../parts/useNow';
 
 const PAGE = 50;
-const LANDING_STATES = ['queued', 'testing', 'confirming', 'infra_hold', 'passed', 'deploying', 'rolling_back', 'reverting', 'halted', 'live', 'reverted', 'bypassed'];
+const LANDING_STATES = ['queued', 'testing', 'confirming', 'infra_hold', 'passed', 'deploying', 'settling', 'rolling_back', 'reverting', 'halted', 'live', 'reverted', 'bypassed'];
 const ROLLOUT_STATES = ['staging', 'switching', 'watching', 'rolling_back', 'done', 'rolled_back', 'failed'];
 
 /** A page begins below the id that it carries in the address; so it can be sent to somebody. */
