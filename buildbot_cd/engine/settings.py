@@ -30,6 +30,7 @@ def policy_of(config: MasterConfig) -> Policy:
         deploys=bool(config.rollout) and not gate.shadow,
         shadow=gate.shadow,
         preempt=gate.emergency.preempt,
+        blocked=gate.mode == "blocked",
         windows=tuple(_window(one) for one in gate.windows),
         people=people_of(gate),
     )

@@ -24,6 +24,7 @@ class Policy:
 
     ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them. ``preempt`` lets an
     emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
+    ``blocked``: trunk takes pushes of the test slot's holder only, see `block`.
     """
 
     reverts_per_hour: int = 4
@@ -36,6 +37,7 @@ class Policy:
     deploys: bool = True
     shadow: bool = False
     preempt: bool = False
+    blocked: bool = False
     windows: tuple[Window, ...] = ()
     people: People = field(default_factory=People)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """All resource types, and nothing else: Buildbot makes one of every resource type that it finds in this module."""
 
-from buildbot_cd.plugins.data.gates import CdGate, CdHistory
+from buildbot_cd.plugins.data.gates import CdGate, CdHistory, CdPusher
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
@@ -13,6 +13,7 @@ __all__ = [
     "CdGate",
     "CdHistory",
     "CdLanding",
+    "CdPusher",
     "CdRollout",
     "CdRun",
     "CdSample",

@@ -28,8 +28,9 @@ SECTION = {
     "cd_verdict": "Verdicts",
     "cd_history": "History",
     "cd_sample": "Samples",
+    "cd_pusher": "Pushers",
 }
-PLACE = {"gates/s:gate": "gates/<gate>", "n:id": "<id>"}
+PLACE = {"gates/s:gate": "gates/<gate>", "s:who": "<who>", "n:id": "<id>"}
 
 
 def section(heading: str) -> str:
@@ -60,7 +61,9 @@ def test_every_address_is_in_the_table_and_no_other() -> None:
     keys = dict(re.findall(r"^\| \[?`(cd/[^`]+)`[^|]*\| `([^`]+)`", table, re.MULTILINE))
     for kind in KINDS:
         for endpoint in kind.endpoints:
-            path = endpoint.pathPatterns[0].removeprefix("/").replace("s:gate", "<gate>").replace("n:id", "<id>")
+            path = endpoint.pathPatterns[0].removeprefix("/")
+            for old, new in PLACE.items():
+                path = path.replace(old, new)
             assert keys[path] == kind.plural, path
 
 
