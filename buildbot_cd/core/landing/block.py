@@ -109,10 +109,10 @@ def _frozen(gate: Gate) -> str:
 
 
 def _taken_back(snapshot: Snapshot) -> Landing | None:
-    stuck = (
-        one for one in snapshot.landings if one.state in BLOCKING or (one.state is State.QUEUED and one.revert_kind)
-    )
-    return next(stuck, None)
+    for one in snapshot.landings:
+        if one.state in BLOCKING or (one.state is State.QUEUED and one.revert_kind):
+            return one
+    return None
 
 
 def _with_one_more(snapshot: Snapshot, engineer: str, now: float) -> Snapshot:

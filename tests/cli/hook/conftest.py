@@ -37,6 +37,8 @@ HOLDER = Landing(
     since=NOW - 120,
     queued_at=NOW - 130,
 )
+GATE = Gate("trunk", trunk="t", tested="t", live="t")
+POLICY = Policy(blocked=True, deploys=False)
 USUAL = Usual((480.0,) * 16 + (660.0,) * 4, (), ())
 
 
@@ -52,9 +54,9 @@ class Master:
     """
 
     url: str = ""
-    gate: Gate = Gate("trunk", trunk="t", tested="t", live="t")
+    gate: Gate = GATE
     landings: tuple[Landing, ...] = ()
-    policy: Policy = Policy(blocked=True, deploys=False)
+    policy: Policy = POLICY
     usual: Usual = USUAL
     raw: bytes | None = None
     status: int = 200
@@ -64,8 +66,9 @@ class Master:
     def ruling(self, path: str) -> dict[str, Any]:
         """What the data API tells of this address."""
         people, who = self.policy.people, unquote(path.rsplit("/", 1)[1])
-        held = {Slot.TEST: (one.id, one.since) for one in self.landings if one.state is not State.QUEUED}
-        slots = {slot: ident for slot, (ident, _) in held.items()}
+        inside = [one for one in self.landings if one.state is not State.QUEUED]
+        slots = {Slot.TEST: inside[0].id} if inside else {}
+        held = {Slot.TEST: (inside[0].id, inside[0].since)} if inside else {}
         found = ruling(
             Snapshot(self.gate, slots, self.landings, {}), people.called(who), held, self.usual, self.policy, NOW
         )
