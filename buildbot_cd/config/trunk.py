@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from buildbot_cd.config.section import Argv, Branch, Name, Names, Section, Text
-from buildbot_cd.config.units import Duration
+from buildbot_cd.config.units import Duration, Ratio
 
 
 def _identity(text: str) -> str:
@@ -119,6 +119,8 @@ class Gate(Section):
     """`queued` accepts every push and tests one after the other; `blocked` lets only the holder of the slot push."""
     reverts: ReversalLimits = ReversalLimits()
     """How many reverts are made without asking."""
+    widespread: Annotated[Ratio, Field(le=1)] = 0.2
+    """If more of all tests fail, on the tested revision too, the surroundings are broken and nothing is reverted."""
     engineers: tuple[Engineer, ...] = ()
     """Engineers with several addresses; everybody else goes by their address."""
     bots: tuple[Address, ...] = ()

@@ -215,7 +215,7 @@ def _verdict(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
     """All checks together: a named failure counts before what went wrong around it."""
     failing = [name for one in outcomes for name in one.get("failing", ())]
     if failing:
-        return {"verdict": "failed", "failing": failing}
+        return {"verdict": "failed", "failing": failing, "ran": sum(one.get("ran", 1) for one in outcomes)}
     infra = [one for one in outcomes if one["verdict"] == "infra"]
     return infra[0] if infra else {"verdict": "passed", "reason": _summary(outcomes)}
 
@@ -236,7 +236,7 @@ def _run_verdict(run: Run, tests: tuple[RunTest, ...], muted: frozenset[str] = f
     if run.error:
         return {"verdict": "infra", "reason": run.error}
     if failing:
-        return {"verdict": "failed", "failing": failing}
+        return {"verdict": "failed", "failing": failing, "ran": len(tests)}
     aside = f"; {len(failed)} in quarantine failed" if failed else ""
     return {"verdict": "passed", "reason": f"{len(tests) - len(failed)} tests passed{aside}"}
 

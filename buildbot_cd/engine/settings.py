@@ -26,6 +26,7 @@ def policy_of(config: MasterConfig) -> Policy:
         reverts_per_hour=gate.reverts.per_hour,
         reverts_per_day=gate.reverts.per_day,
         reverts_per_engineer=gate.reverts.per_engineer,
+        widespread=gate.widespread,
         checks=bool(config.checks),
         deploys=bool(config.rollout) and not gate.shadow,
         shadow=gate.shadow,

@@ -78,6 +78,8 @@ def _within(limit: float, ask: Callable[[float], bytes]) -> bytes:
         raise NoAnswer(f"the master did not answer within {limit:.1f} s")
     if isinstance(found[0], NoAnswer):
         raise found[0]
+    if isinstance(found[0], TimeoutError):
+        raise NoAnswer(f"the master did not answer within {limit:.1f} s")
     if isinstance(found[0], Exception):
         raise NoAnswer(f"the master cannot be reached: {_words(found[0])}") from found[0]
     return found[0]

@@ -24,6 +24,7 @@ class Policy:
 
     ``deploys`` and ``checks`` say whether those stages exist: a team may adopt only one of them. ``preempt`` lets an
     emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
+    ``widespread`` is the share of all tests above which failures that ``tested`` shows too are the surroundings'.
     ``blocked``: trunk takes pushes of the test slot's holder only, see `block`.
     """
 
@@ -33,6 +34,7 @@ class Policy:
     infra_attempts: int = 3
     backoff: float = 30.0
     backoff_most: float = 600.0
+    widespread: float = 0.2
     checks: bool = True
     deploys: bool = True
     shadow: bool = False
