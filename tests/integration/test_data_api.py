@@ -32,6 +32,7 @@ PATHS = {
     "cd/gates": resources.CdGate,
     "cd/gates/trunk": resources.CdGate,
     "cd/gates/trunk/pushers/ada@example.org": resources.CdPusher,
+    "cd/gates/trunk/trust": resources.CdTrust,
     "cd/landings": resources.CdLanding,
     "cd/landings/1": resources.CdLanding,
     "cd/landings/1/transitions": resources.CdTransition,

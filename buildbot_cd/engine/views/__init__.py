@@ -16,6 +16,7 @@ from buildbot_cd.engine.views.rollouts import (
     verdicts_view,
 )
 from buildbot_cd.engine.views.runs import landing_runs_view, run_view, tests_view
+from buildbot_cd.engine.views.trust import trust_view
 
 __all__ = [
     "Lens",
@@ -38,5 +39,6 @@ __all__ = [
     "run_view",
     "tests_view",
     "transitions_view",
+    "trust_view",
     "verdicts_view",
 ]

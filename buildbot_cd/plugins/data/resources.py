@@ -6,6 +6,7 @@ from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
 from buildbot_cd.plugins.data.samples import CdSample
+from buildbot_cd.plugins.data.trust import CdTrust
 
 __all__ = [
     "CdEffect",
@@ -19,5 +20,6 @@ __all__ = [
     "CdSample",
     "CdTest",
     "CdTransition",
+    "CdTrust",
     "CdVerdict",
 ]

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from buildbot_cd.core.landing.trust import Flakiness, Quarantine, Reverts
+from buildbot_cd.core.landing.trust import JUDGED, Flakiness, Quarantine, Reverts
 from buildbot_cd.core.landing.values import State
 from buildbot_cd.store.schema import duration, flake, landing, wrong_revert
 from buildbot_cd.store.schema import quarantine as quarantines
 from buildbot_cd.store.sql.statements import insert_if_absent, many, one, upsert
 from buildbot_cd.store.text import as_key, clean, fits
-
-JUDGED = ("test", "deploy")
-"""Kinds of revert by which the gate judged a change."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

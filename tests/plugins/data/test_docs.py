@@ -29,6 +29,7 @@ SECTION = {
     "cd_history": "History",
     "cd_sample": "Samples",
     "cd_pusher": "Pushers",
+    "cd_trust": "Trust",
 }
 PLACE = {"gates/s:gate": "gates/<gate>", "s:who": "<who>", "n:id": "<id>"}
 
@@ -95,6 +96,7 @@ def test_every_action_is_in_its_table_with_its_parameters() -> None:
             assert ("`reason`" in cell and "`reason`?" not in cell) == takes.reason, action
             assert ("`until`?" in cell) == takes.until, action
             assert ("`min_priority`?" in cell) == takes.min_priority, action
+            assert [name for name in takes.names if f"`{name}`" not in cell] == [], action
 
 
 def test_columns_and_marks_of_hosts_are_told() -> None:
