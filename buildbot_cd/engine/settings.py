@@ -11,6 +11,7 @@ from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.people import People
 from buildbot_cd.core.landing.windows import Window
 from buildbot_cd.engine.checks import CheckPlan
+from buildbot_cd.engine.stress import StressPlan
 
 if TYPE_CHECKING:
     from buildbot_cd.config.master import MasterConfig
@@ -60,4 +61,6 @@ def plan_of(config: MasterConfig) -> CheckPlan:
     suite = config.suite
     pool = suite.tests.workers if suite is not None and suite.tests is not None else ()
     named = tuple(check.builder for check in config.checks if check.builder is not None)
-    return CheckPlan(tuple(pool), named, config.trunk.branch)
+    new = config.gate.new_tests if config.gate is not None else None
+    stress = StressPlan(new.rounds, new.most, new.quarantine) if new is not None else StressPlan()
+    return CheckPlan(tuple(pool), named, config.trunk.branch, stress)
