@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing import control
+from buildbot_cd.core.landing.adopt import adopt
 from buildbot_cd.core.landing.values import Mode
 from buildbot_cd.engine.trust import call_wrong, end_quarantine, put_in_quarantine
 from buildbot_cd.errors import CdError, ControlRefused
@@ -55,6 +56,7 @@ ACTIONS: Mapping[str, Mapping[str, Action]] = {
         "drain": Action(reason=True, until=True),
         "halt": Action(reason=True),
         "resume": Action(),
+        "adopt": Action(reason=True),
         "quarantine": Action(reason=True, until=True, names=("test", "owner")),
         "end_quarantine": Action(names=("test",)),
     },
@@ -156,7 +158,10 @@ def _expect(value: object) -> int | str | None:
 
 
 async def order_gate(engine: Engine, order: Order) -> None:
-    """Freeze, drain, halt or resume; put a test in quarantine, or end that. Raises ControlRefused, OutOfDate."""
+    """Freeze, drain, halt, resume, adopt a rewritten trunk; put a test in quarantine, or end that.
+
+    Raises ControlRefused, OutOfDate.
+    """
     now = engine.now()
     if order.action in ("quarantine", "end_quarantine"):
         await _order_quarantine(engine, order, now)
@@ -167,6 +172,8 @@ async def order_gate(engine: Engine, order: Order) -> None:
         _as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
         if order.action == "resume":
             return control.resume(snapshot, order.by, order.reason or "no reason given", now)
+        if order.action == "adopt":
+            return adopt(snapshot, order.by, order.reason, now)
         mode = _MODES[order.action]
         return control.set_mode(snapshot, mode, order.by, order.reason, order.until, order.min_priority)
 

@@ -90,7 +90,7 @@ class ControlEndpointMatcher(EndpointMatcherBase):
 
 
 class GateEndpointMatcher(ControlEndpointMatcher):
-    """``freeze``, ``drain``, ``halt`` and ``resume``; ``quarantine`` and ``end_quarantine`` of a test."""
+    """``freeze``, ``drain``, ``halt``, ``resume`` and ``adopt``; ``quarantine`` and ``end_quarantine`` of a test."""
 
     kinds = ("gate",)
 
