@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from buildbot_cd.config.section import Argv, Branch, Name, Names, Section, Text
-from buildbot_cd.config.units import Duration
+from buildbot_cd.config.units import Duration, Ratio
 
 
 def _identity(text: str) -> str:
@@ -110,6 +110,17 @@ class ClosedWindow(Section):
     """What those who wait are told."""
 
 
+class NewTests(Section):
+    """Tests that come with a landing are run over and over before they may speak against anybody's change."""
+
+    rounds: Annotated[StrictInt, Field(ge=0, le=1000)] = 10
+    """How often; 0: never."""
+    most: Annotated[StrictInt, Field(ge=1)] = 50
+    """So many of one landing at most; more wait for the next landing."""
+    quarantine: Annotated[Duration, Field(le=30 * 86400)] = 14 * 86400.0
+    """How long one that does not pass each time runs without counting, in its author's name."""
+
+
 class Gate(Section):
     """The test slot and the deploy slot of trunk."""
 
@@ -119,6 +130,10 @@ class Gate(Section):
     """`queued` accepts every push and tests one after the other; `blocked` lets only the holder of the slot push."""
     reverts: ReversalLimits = ReversalLimits()
     """How many reverts are made without asking."""
+    widespread: Annotated[Ratio, Field(le=1)] = 0.2
+    """If more of all tests fail, on the tested revision too, the surroundings are broken and nothing is reverted."""
+    new_tests: NewTests = NewTests()
+    """What is asked of new tests."""
     engineers: tuple[Engineer, ...] = ()
     """Engineers with several addresses; everybody else goes by their address."""
     bots: tuple[Address, ...] = ()

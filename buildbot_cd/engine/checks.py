@@ -7,7 +7,7 @@ can be asked at any moment, by any master, any number of times.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
@@ -15,6 +15,7 @@ from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
 from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
 from buildbot_cd.core.landing.verdict import ABSENT, FAILED, PASSED, UNKNOWN
 from buildbot_cd.engine.refs import branch_of
+from buildbot_cd.engine.stress import StressPlan, new_tests, settled
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, PlannedTest, RunState, WorkState
 
 if TYPE_CHECKING:
@@ -26,17 +27,23 @@ if TYPE_CHECKING:
 BUILDER = "builder:"
 """Prefix that makes a stock builder's failure a named one, as a test's id is."""
 
+STRESS = "stress"
+"""Kind of a run in which each test has to pass many times."""
+
 GENERATIONS = 3
 """How often the shards of a run are started anew when they ended before its tests did."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """What must pass: the pool of test workers (empty: no sharded run) and the names of stock builders."""
+    """What must pass: the pool of test workers (empty: no sharded run) and the names of stock builders; and how often
+    new tests are run.
+    """
 
     pool: tuple[str, ...]
     builders: tuple[str, ...]
     trunk: str
+    stress: StressPlan = field(default_factory=StressPlan)
 
 
 class Checks:
@@ -62,7 +69,8 @@ class Checks:
             return None
         outcomes = [self._builder_outcome(parts, f"{intent.key}#{name}", name) for name in self.plan.builders]
         if self.plan.pool:
-            outcomes.append(self._run_outcome(tx, intent, parts, f"{intent.key}#tests", now))
+            outcome = self._run_outcome(tx, intent, parts, f"{intent.key}#tests", now)
+            outcomes.append(self._stressed(tx, intent, parts, outcome, now))
         return _verdict([one for one in outcomes if one is not None]) if all(outcomes) else None
 
     def _start_first(self, tx: Tx, intent: Intent, now: float) -> None:
@@ -80,6 +88,26 @@ class Checks:
                 "message": landing.message[:20_000] if landing else "",
             }
             self._part(tx, intent, f"{key}#plan", "cd-plan", revision, {"cd_run": run.id, "cd_range": span}, now)
+
+    def _stressed(
+        self, tx: Tx, intent: Intent, parts: Mapping[str, Intent], outcome: dict[str, Any] | None, now: float
+    ) -> dict[str, Any] | None:
+        """The run's verdict, once its new tests were run over and over."""
+        plan, key = self.plan.stress, f"{intent.key}#stress"
+        if outcome is None or outcome["verdict"] != "passed" or not plan.rounds:
+            return outcome
+        if tx.runs.by_key(key) is None:
+            first = tx.runs.by_key(f"{intent.key}#tests")
+            ran = tx.runs.tests(first.id) if first else ()
+            wanted = new_tests(tx, intent.gate, intent.landing, ran, plan, now)
+            if not wanted:
+                return outcome
+            made = tx.runs.create(key, intent.gate, intent.landing, STRESS, str(intent.payload["candidate"]), now)
+            tx.runs.plan(made.id, wanted, {}, None, now)
+        if self._run_outcome(tx, intent, parts, key, now) is None:
+            return None
+        run = tx.runs.by_key(key)
+        return outcome if run is None else settled(tx, intent, run, outcome, plan)
 
     # -- the second look: what failed, on another worker, and on the tested revision
 
@@ -194,7 +222,8 @@ class Checks:
             tx.runs.release(run.id, worker)
         left = [one for one in tx.runs.tests(run.id) if one.state is not WorkState.DONE]
         for number, avoid in enumerate(self._avoids(left)):
-            properties = {"cd_run": run.id, "cd_avoid": avoid}
+            rounds = {"cd_rounds": self.plan.stress.rounds} if run.kind == STRESS else {}
+            properties = {"cd_run": run.id, "cd_avoid": avoid, **rounds}
             key = f"{run.key}#shard{number}.{generation}"
             self._part(tx, intent, key, "cd-test", run.revision, properties, now)
         return None
@@ -215,7 +244,7 @@ def _verdict(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
     """All checks together: a named failure counts before what went wrong around it."""
     failing = [name for one in outcomes for name in one.get("failing", ())]
     if failing:
-        return {"verdict": "failed", "failing": failing}
+        return {"verdict": "failed", "failing": failing, "ran": sum(one.get("ran", 1) for one in outcomes)}
     infra = [one for one in outcomes if one["verdict"] == "infra"]
     return infra[0] if infra else {"verdict": "passed", "reason": _summary(outcomes)}
 
@@ -236,7 +265,7 @@ def _run_verdict(run: Run, tests: tuple[RunTest, ...], muted: frozenset[str] = f
     if run.error:
         return {"verdict": "infra", "reason": run.error}
     if failing:
-        return {"verdict": "failed", "failing": failing}
+        return {"verdict": "failed", "failing": failing, "ran": len(tests)}
     aside = f"; {len(failed)} in quarantine failed" if failed else ""
     return {"verdict": "passed", "reason": f"{len(tests) - len(failed)} tests passed{aside}"}
 

@@ -8,11 +8,13 @@ has changed since.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing import control
+from buildbot_cd.core.landing.adopt import adopt
 from buildbot_cd.core.landing.values import Mode
+from buildbot_cd.engine.trust import call_wrong, end_quarantine, put_in_quarantine
 from buildbot_cd.errors import CdError, ControlRefused
 
 if TYPE_CHECKING:
@@ -37,11 +39,15 @@ class OutOfDate(ControlRefused):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an action takes: whether a reason is needed, whether it may have an end, and whether some may pass."""
+    """What an action takes: whether a reason is needed, whether it may have an end, and whether some may pass.
+
+    ``names`` are texts of its own, all of which are needed.
+    """
 
     reason: bool = False
     until: bool = False
     min_priority: bool = False
+    names: tuple[str, ...] = ()
 
 
 ACTIONS: Mapping[str, Mapping[str, Action]] = {
@@ -50,16 +56,23 @@ ACTIONS: Mapping[str, Mapping[str, Action]] = {
         "drain": Action(reason=True, until=True),
         "halt": Action(reason=True),
         "resume": Action(),
+        "adopt": Action(reason=True),
+        "quarantine": Action(reason=True, until=True, names=("test", "owner")),
+        "end_quarantine": Action(names=("test",)),
     },
     "landing": {
         "hold": Action(reason=True),
         "release": Action(),
         "withdraw": Action(),
         "roll_back": Action(reason=True),
+        "call_wrong": Action(reason=True),
     },
     "rollout": {"roll_back": Action(reason=True)},
 }
 """Kind of object to the actions that it takes."""
+
+USUAL_QUARANTINE = 14 * 86400.0
+"""Seconds of a quarantine whose end nobody names."""
 
 _MODES = {"freeze": Mode.CLOSED, "drain": Mode.DRAIN, "halt": Mode.HALTED}
 
@@ -74,6 +87,7 @@ class Order:
     until: float | None = None
     expect: int | str | None = None
     min_priority: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float) -> Order:
@@ -82,7 +96,7 @@ def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float
     There must be such an action of this kind.
     """
     takes = ACTIONS[kind][action]
-    known = {"reason", "expect", *(name for name in ("until", "min_priority") if getattr(takes, name))}
+    known = {"reason", "expect", *takes.names, *(name for name in ("until", "min_priority") if getattr(takes, name))}
     unknown = sorted(set(params) - known)
     if unknown:
         raise BadOrder(f"{action} takes {', '.join(sorted(known))}, not {unknown[0]!r}")
@@ -93,6 +107,7 @@ def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float
         _until(params.get("until"), now),
         _expect(params.get("expect")),
         _priority(params.get("min_priority")),
+        {name: _name(action, name, params.get(name)) for name in takes.names},
     )
 
 
@@ -106,6 +121,15 @@ def _reason(action: str, value: object, *, needed: bool) -> str:
         raise BadOrder(f"{action} needs a reason: it is shown to everybody who waits")
     if len(text) > LONGEST_REASON:
         raise BadOrder(f"reason has {len(text)} characters; at most {LONGEST_REASON} fit")
+    return text
+
+
+def _name(action: str, name: str, value: object) -> str:
+    text = value if isinstance(value, str) else ""  # as it is: a test's name may hold any blanks
+    if not text.strip():
+        raise BadOrder(f"{action} needs {name}, a text")
+    if len(text) > LONGEST_REASON:
+        raise BadOrder(f"{name} has {len(text)} characters; at most {LONGEST_REASON} fit")
     return text
 
 
@@ -134,22 +158,44 @@ def _expect(value: object) -> int | str | None:
 
 
 async def order_gate(engine: Engine, order: Order) -> None:
-    """Freeze, drain, halt or resume. Raises ControlRefused, OutOfDate."""
+    """Freeze, drain, halt, resume, adopt a rewritten trunk; put a test in quarantine, or end that.
+
+    Raises ControlRefused, OutOfDate.
+    """
     now = engine.now()
+    if order.action in ("quarantine", "end_quarantine"):
+        await _order_quarantine(engine, order, now)
+        return
 
     def rule(snapshot: Snapshot) -> Move:
         gate = snapshot.gate
         _as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
         if order.action == "resume":
             return control.resume(snapshot, order.by, order.reason or "no reason given", now)
+        if order.action == "adopt":
+            return adopt(snapshot, order.by, order.reason, now)
         mode = _MODES[order.action]
         return control.set_mode(snapshot, mode, order.by, order.reason, order.until, order.min_priority)
 
     await engine.order(rule)
 
 
+async def _order_quarantine(engine: Engine, order: Order, now: float) -> None:
+    test = order.names["test"]
+    if order.action == "end_quarantine":
+        await engine.store.transact(end_quarantine(engine.gate, test))
+        return
+    until = order.until if order.until is not None else now + USUAL_QUARANTINE
+    owner = order.names["owner"]
+    await engine.store.transact(put_in_quarantine(engine.gate, test, owner, order.reason, order.by, now, until))
+
+
 async def order_landing(engine: Engine, ident: int, order: Order) -> None:
-    """Hold, release, withdraw or roll back a landing. Raises ControlRefused, OutOfDate."""
+    """Hold, release, withdraw or roll back a landing, or call its revert wrong. Raises ControlRefused, OutOfDate."""
+    if order.action == "call_wrong":
+        if not await engine.store.transact(call_wrong(engine.gate, ident, order.by, order.reason, engine.now())):
+            raise ControlRefused(f"the revert of landing {ident} was called wrong before")
+        return
     await engine.order(_landing_rule(engine, order, lambda _snapshot: ident, seen=True))
 
 

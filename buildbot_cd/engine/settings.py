@@ -11,6 +11,7 @@ from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.people import People
 from buildbot_cd.core.landing.windows import Window
 from buildbot_cd.engine.checks import CheckPlan
+from buildbot_cd.engine.stress import StressPlan
 
 if TYPE_CHECKING:
     from buildbot_cd.config.master import MasterConfig
@@ -26,12 +27,14 @@ def policy_of(config: MasterConfig) -> Policy:
         reverts_per_hour=gate.reverts.per_hour,
         reverts_per_day=gate.reverts.per_day,
         reverts_per_engineer=gate.reverts.per_engineer,
+        widespread=gate.widespread,
         checks=bool(config.checks),
         deploys=bool(config.rollout) and not gate.shadow,
         early=config.release is not None and config.release.early,
         shadow=gate.shadow,
         preempt=gate.emergency.preempt,
         settle=config.immune.settle if config.immune is not None else 0.0,
+        blocked=gate.mode == "blocked",
         windows=tuple(_window(one) for one in gate.windows),
         people=people_of(gate),
     )
@@ -60,4 +63,6 @@ def plan_of(config: MasterConfig) -> CheckPlan:
     suite = config.suite
     pool = suite.tests.workers if suite is not None and suite.tests is not None else ()
     named = tuple(check.builder for check in config.checks if check.builder is not None)
-    return CheckPlan(tuple(pool), named, config.trunk.branch)
+    new = config.gate.new_tests if config.gate is not None else None
+    stress = StressPlan(new.rounds, new.most, new.quarantine) if new is not None else StressPlan()
+    return CheckPlan(tuple(pool), named, config.trunk.branch, stress)

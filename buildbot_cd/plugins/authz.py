@@ -90,13 +90,13 @@ class ControlEndpointMatcher(EndpointMatcherBase):
 
 
 class GateEndpointMatcher(ControlEndpointMatcher):
-    """``freeze``, ``drain``, ``halt`` and ``resume``."""
+    """``freeze``, ``drain``, ``halt``, ``resume`` and ``adopt``; ``quarantine`` and ``end_quarantine`` of a test."""
 
     kinds = ("gate",)
 
 
 class LandingEndpointMatcher(ControlEndpointMatcher):
-    """``hold``, ``release``, ``withdraw`` and ``roll_back`` of a landing; its owner is the landing's engineer."""
+    """``hold``, ``release``, ``withdraw``, ``roll_back`` and ``call_wrong``; the owner is the landing's engineer."""
 
     kinds = ("landing",)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from buildbot_cd.core.landing.trust import Flakiness, Quarantine, Reverts
 
 
@@ -29,6 +31,12 @@ class Trust(Protocol):
 
     def quarantined(self, gate: str, now: float) -> tuple[Quarantine, ...]:
         """Those in force, by test."""
+
+    def note_stressed(self, gate: str, tests: Iterable[str], landing: int, rounds: int, at: float) -> None:
+        """These tests were new with this landing, and were run so many times; what was noted before stays."""
+
+    def unstressed(self, gate: str, tests: Iterable[str]) -> frozenset[str] | None:
+        """Those of these tests of which nothing was noted; None if nothing was ever noted of any test of the gate."""
 
     def call_wrong(self, landing: int, by: str, reason: str, at: float) -> bool:
         """A person says that the landing's revert was wrong; False if somebody has said so before."""

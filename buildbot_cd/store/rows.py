@@ -49,8 +49,8 @@ class RolloutState(StrEnum):
 class Run:
     """One run of tests on one revision.
 
-    ``kind`` is gate, retry, base or try; ``lower_bound`` the seconds that no schedule can beat; ``selection`` why
-    these tests were chosen (JSON); ``error`` why the run ended without an answer, empty if it has one.
+    ``kind`` is gate, retry, base, stress or try; ``lower_bound`` the seconds that no schedule can beat; ``selection``
+    why these tests were chosen (JSON); ``error`` why the run ended without an answer, empty if it has one.
     """
 
     id: int

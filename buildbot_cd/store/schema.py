@@ -128,6 +128,16 @@ quarantine = sa.Table(
     _time("until"),
 )
 
+stressed = sa.Table(
+    "cd_stressed",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("test", sa.Text, primary_key=True),
+    sa.Column("landing", _Big, nullable=False, autoincrement=False),
+    sa.Column("rounds", _Big, nullable=False, autoincrement=False),
+    _time("at"),
+)
+
 wrong_revert = sa.Table(
     "cd_wrong_revert",
     metadata,

@@ -232,10 +232,14 @@ def test_only_the_newest_rollout_of_a_landing_is_rolled_back(engine: FakeEngine)
 
 def test_every_action_is_one_that_the_rules_know() -> None:
     """Each takes its way through a rule; a name without one would fail only when somebody needs it."""
-    for action in ACTIONS["gate"]:
+    for action, takes in ACTIONS["gate"].items():
         made = FakeEngine()
-        run(order_gate(made, Order(action, "oscar", "x")))  # type: ignore[arg-type]
-        assert made.row.version == 1
+        names = dict.fromkeys(takes.names, "t::a")
+        try:
+            run(order_gate(made, Order(action, "oscar", "x", names=names)))  # type: ignore[arg-type]
+        except ControlRefused as refused:
+            assert str(refused)[:13] in ("t::a is not i", "trunk was not")  # noqa: PT017 - the rule's own answer
+        assert made.row.version == (0 if names or action == "adopt" else 1)
     for action in ACTIONS["landing"]:
         made = FakeEngine()
         ident = made.land(State.QUEUED)

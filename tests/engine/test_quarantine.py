@@ -77,7 +77,7 @@ def test_after_the_quarantine_the_test_counts_again(how: str) -> None:
     if how == "by a person":
         run.store.transact_now(end_quarantine("shop", "t::a"))
     answer = run.ends({"t::a": "failed", "t::b": "passed"}, now=10.0 if how == "by time" else 9.0)
-    assert answer == {"verdict": "failed", "failing": ["t::a"]}
+    assert answer == {"verdict": "failed", "failing": ["t::a"], "ran": 2}
 
 
 def test_another_tests_failure_counts_all_the_same() -> None:

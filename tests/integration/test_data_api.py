@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 PATHS = {
     "cd/gates": resources.CdGate,
     "cd/gates/trunk": resources.CdGate,
+    "cd/gates/trunk/pushers/ada@example.org": resources.CdPusher,
+    "cd/gates/trunk/trust": resources.CdTrust,
     "cd/landings": resources.CdLanding,
     "cd/landings/1": resources.CdLanding,
     "cd/landings/1/transitions": resources.CdTransition,

@@ -52,6 +52,30 @@ def test_a_second_engineer_waits_until_the_first_enters_deployment(yard: Yard) -
     assert yard.landing(1)["state"] == "live"
 
 
+FLAKY = """
+import barrier, pathlib, pytest
+
+@pytest.mark.tags("app")
+def test_new():
+    barrier.note("runs.log", "run")
+    assert len((pathlib.Path(barrier.__file__).parent / "runs.log").read_text().splitlines()) != 4
+"""
+
+
+def test_a_new_test_that_flakes_is_set_aside_in_its_author_s_name(yard: Yard) -> None:
+    """It passes with its landing, fails in the fourth of ten more runs, and does not count from then on."""
+    yard.start()
+    yard.push("ada", "good")
+    yard.comes_to("live")
+    yard.push("grace", FLAKY, path="tests/test_new.py")
+    yard.comes_to("live", 2)
+    (trust,) = yard.site.get("cd/gates/trunk/trust")["trust"]
+    (order,) = trust["quarantines"]
+    assert (order["test"], order["by"]) == ("pytest:tests/test_new.py::test_new", "gate")
+    assert order["owner"].startswith("grace@")
+    assert len(yard.lines("runs.log")) == 4
+
+
 COLLAPSING = """
 from buildbot.plugins import steps
 busy = util.BuildFactory([

@@ -116,3 +116,16 @@ def test_the_newest_landing_taken_back_is_found_by_patch_or_by_commit(store: Mem
 
     assert (find("p"), find("p", "h2"), find("", "h0")) == (2, 3, 1)
     assert (find(""), find("q"), find("", "h3")) == (None, None, None)
+
+
+def test_what_was_stressed_is_noted_once(store: MemoryStore | EngineStore) -> None:
+    """A gate that has noted nothing yet says so; names are compared as the database keeps them."""
+    ask = ["t::a", "t::b\x00", "t::c"]
+    assert store.transact_now(lambda tx: tx.trust.unstressed("shop", ask)) is None
+    store.transact_now(lambda tx: tx.trust.note_stressed("shop", ["t::a", "t::a", "t::b\x00"], 1, 10, 5.0))
+    store.transact_now(lambda tx: tx.trust.note_stressed("shop", ["t::a"], 2, 20, 6.0))
+    assert store.transact_now(lambda tx: tx.trust.unstressed("shop", ask)) == {"t::c"}
+    assert store.transact_now(lambda tx: tx.trust.unstressed("shop", [])) == frozenset()
+    many = [f"t::{number}" for number in range(1200)]
+    assert store.transact_now(lambda tx: tx.trust.unstressed("shop", [*many, "t::a"])) == set(many)
+    assert store.transact_now(lambda tx: tx.trust.unstressed("other", ask)) is None

@@ -14,6 +14,7 @@ HELP = "open a gate that is frozen, draining or halted; halted landings go on wh
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
     reason_option(parser, required=False)
+    parser.add_argument("--adopt", action="store_true", help="take a trunk that was rewritten by hand as it stands")
     options(parser)
 
 
@@ -21,4 +22,5 @@ def run(given: argparse.Namespace) -> int:
     """0 when the gate is open."""
     client = Client.of(given)
     gate = client.gate(given.gate)
-    return order(given, client, f"gates/{gate['name']}", "resume", reason=given.reason)
+    action = "adopt" if given.adopt else "resume"
+    return order(given, client, f"gates/{gate['name']}", action, reason=given.reason)

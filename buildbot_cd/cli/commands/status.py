@@ -23,10 +23,11 @@ def run(given: argparse.Namespace) -> int:
     client = Client.of(given)
     gate = client.gate(given.gate)
     landings = client.rows("landings", "landings", gate=gate["name"], open=1, limit=500)
+    trust = client.rows(f"gates/{gate['name']}/trust", "trust")[0]
     if given.json:
-        print(json.dumps({"gate": gate, "landings": landings}, indent=1))
+        print(json.dumps({"gate": gate, "landings": landings, "trust": trust}, indent=1))
     else:
-        print("\n".join(banner(gate)))
+        print("\n".join([*banner(gate), *trusted(trust)]))
         if landings:
             print()
             inside(landings, float(gate["now"]))
@@ -42,6 +43,17 @@ def banner(gate: dict[str, Any]) -> list[str]:
     elif gate["obstacle"]:
         lines.append(f"  {plain(gate['obstacle'])}")
     lines.append(f"  live {str(gate['live'])[:12]}, tested {str(gate['tested'])[:12]}, {gate['queued']} waiting")
+    return lines
+
+
+def trusted(trust: dict[str, Any]) -> list[str]:
+    """How often the gate was wrong, and which tests do not count; nothing where there is nothing to tell."""
+    lines = []
+    if trust["reverts"]:
+        rate, wrong = trust["false_revert_rate"], trust["wrong_reverts"]
+        lines.append(f"  {trust['reverts']} taken back in {trust['days']} days, {wrong} of them wrongly ({rate:.1%})")
+    if trust["flaky"] or trust["quarantines"]:
+        lines.append(f"  {trust['flaky']} flaky tests, {len(trust['quarantines'])} in quarantine")
     return lines
 
 

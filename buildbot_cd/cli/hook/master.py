@@ -40,16 +40,17 @@ def age() -> float:
         return 0.0  # no Linux: then it is the limit for the question alone
 
 
-def gate(settings: Settings) -> dict[str, Any]:
-    """The gate as the data API shows it. Raises NoAnswer."""
-    path = f"/api/v2/cd/gates/{quote(settings.gate, safe='')}"
+def pusher(settings: Settings, who: str) -> dict[str, Any]:
+    """What the gate says to a push of this person, as the data API shows it. Raises NoAnswer."""
+    name = quote(who.encode("utf-8", "replace"), safe="")
+    path = f"/api/v2/cd/gates/{quote(settings.gate, safe='')}/pushers/{name}"
     text = _within(settings.limit, lambda left: _request(settings, "GET", path, None, left))
     try:
-        (found,) = json.loads(text)["gates"]
+        (found,) = json.loads(text)["pushers"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NoAnswer(f"the master's answer is not that of its data API: {type(error).__name__}") from error
     if not isinstance(found, dict):
-        raise NoAnswer("the master's answer is not that of its data API: no gate in it")
+        raise NoAnswer("the master's answer is not that of its data API: no ruling in it")
     return found
 
 
@@ -77,6 +78,8 @@ def _within(limit: float, ask: Callable[[float], bytes]) -> bytes:
         raise NoAnswer(f"the master did not answer within {limit:.1f} s")
     if isinstance(found[0], NoAnswer):
         raise found[0]
+    if isinstance(found[0], TimeoutError):
+        raise NoAnswer(f"the master did not answer within {limit:.1f} s")
     if isinstance(found[0], Exception):
         raise NoAnswer(f"the master cannot be reached: {_words(found[0])}") from found[0]
     return found[0]

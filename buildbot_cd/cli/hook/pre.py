@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``pre-receive``: the commit block. While somebody's landing is in test, or the gate is frozen, trunk takes no push.
+"""``pre-receive``: asks the gate whether this person may push now, and puts its answer into words.
 
-It is there so that people hear at once what they would else find out later. Safety lies in the gate.
+The rule is the gate's (`core.landing.block`): the commit block of a ``blocked`` trunk, and a freeze in any mode. It is
+there so that people hear at once what they would else find out later. Safety lies in the gate.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.cli.hook.master import NoAnswer, gate
+from buildbot_cd.cli.hook.master import NoAnswer, pusher
 from buildbot_cd.cli.hook.wording import between, clock, plain, span
 
 if TYPE_CHECKING:
@@ -51,77 +52,63 @@ def verdict(push: Push, settings: Settings) -> str:
     if update.new is None:
         return f"{settings.branch} is trunk and cannot be deleted."
     try:
-        seen = gate(settings)
+        seen = pusher(settings, push.who)
     except NoAnswer as error:
         return _unknown(str(error), settings)
     _remember(seen)
     try:
-        found = why_not(seen, push, settings)
+        found = why_not(seen, settings)
+        hurries = seen["hurries"] is True
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError, OSError) as error:
         return _unknown(f"the master's answer has another shape than expected ({type(error).__name__})", settings)
-    return _emergency(push, settings, found) if found else ""
+    return _emergency(push, settings, found, hurries=hurries) if found else ""
 
 
-def _emergency(push: Push, settings: Settings, refusal: str) -> str:
+def _emergency(push: Push, settings: Settings, refusal: str, *, hurries: bool) -> str:
     if push.emergency is None:
         return refusal
-    if push.who.lower() in settings.emergency and push.emergency:
+    if (hurries or push.who.lower() in settings.emergency) and push.emergency:
         sys.stderr.write(f"buildbot-cd: let through as an emergency: {plain(push.emergency)}\n")
         return ""
     why = "it needs a reason: -o cd.emergency=INCIDENT" if not push.emergency else f"{push.who} may not use it"
     return f"{refusal}\nThe emergency lane does not help: {why}."
 
 
-def why_not(seen: Mapping[str, Any], push: Push, settings: Settings) -> str:
-    """What stands against a push, by the gate's own word: mode, a revert under way, or somebody in the test slot."""
-    mode = str(seen.get("mode", "open"))
-    if mode != "open":
-        return _frozen(seen, mode)
-    holder = seen["slots"]["test"]
-    if seen.get("reverting") or (holder is None and not seen.get("safe", True)):
-        return f"{seen.get('obstacle') or 'A landing is being taken back.'}{_look(settings)}"
-    if holder is None:
-        return _queued(seen, settings)
-    if _same(str(holder["engineer"]), push.who):
+def why_not(seen: Mapping[str, Any], settings: Settings) -> str:
+    """The gate's ruling in words: its freeze, the landing in the way, the place in the queue. Empty: push."""
+    if seen["may"] is True:
         return ""
-    since = span(float(seen["now"]) - float(holder["since"]))
-    who = f"{holder['engineer']} has landing {holder['landing']} in {holder['state']}, for {since}: {holder['subject']}"
-    return f"{who}\n{_place(seen, holder)}{_look(settings)}"
+    if seen["block"] == "frozen":
+        return _frozen(seen)
+    holder = seen["holder"]
+    if seen["block"] == "held":
+        since = span(float(seen["now"]) - float(holder["since"]))
+        engineer, landing = holder["engineer"], holder["landing"]
+        said = f"{engineer} has landing {landing} in {holder['state']}, for {since}: {holder['subject']}"
+    else:
+        said = f"{str(seen['sentence'])[:1].upper()}{str(seen['sentence'])[1:]}"
+    return f"{said}\n{_place(seen)}{_look(settings)}"
 
 
-def _queued(seen: Mapping[str, Any], settings: Settings) -> str:
-    if not seen.get("queued"):
-        return ""
-    return f"{seen['queued']} landings wait for the test slot, and the first is about to enter.{_look(settings)}"
-
-
-def _frozen(seen: Mapping[str, Any], mode: str) -> str:
+def _frozen(seen: Mapping[str, Any]) -> str:
     words = {"closed": "frozen", "drain": "draining", "halted": "halted"}
     by = f" by {seen['by']}" if seen.get("by") else ""
     until = f"\nIt opens by itself at {clock(float(seen['until']))}." if seen.get("until") else ""
-    return f"The gate is {words.get(mode, mode)}{by}: {seen.get('why') or 'no reason was given'}{until}"
+    mode = words.get(str(seen["mode"]), seen["mode"])
+    return f"The gate is {mode}{by}: {seen.get('why') or 'no reason was given'}{until}"
 
 
-def _place(seen: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
+def _place(seen: Mapping[str, Any]) -> str:
     """Where in the queue this push would be, and when its turn would come."""
-    ahead = int(seen.get("queued") or 0)
-    place = f"You are number {ahead + 1} in the queue"
-    stage = (seen.get("stages") or {}).get("test")
-    if not stage:
+    place = f"You are number {int(seen['position'])} in the queue"
+    if not seen["turn"]:
         return f"{place}; nobody knows yet how long that takes."
-    spent = float(seen["now"]) - float(holder["since"])
-    ranges = [max(0.0, float(stage[name]) - spent) + ahead * float(stage[name]) for name in ("p50", "p90")]
-    return f"{place}; your turn is in about {between(*ranges)}."
+    early, late = (max(0.0, float(moment) - float(seen["now"])) for moment in seen["turn"])
+    return f"{place}; your turn is in about {between(early, late)}."
 
 
 def _look(settings: Settings) -> str:
     return f"\nLook: {settings.master}/#/cd"
-
-
-def _same(engineer: str, who: str) -> bool:
-    """True if the push identity is the landing's engineer; an account's name is compared with the mailbox's."""
-    one, other = engineer.lower(), who.lower()
-    return one == other or ("@" not in other and one.partition("@")[0] == other)
 
 
 def _unknown(reason: str, settings: Settings) -> str:

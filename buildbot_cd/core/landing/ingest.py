@@ -126,8 +126,11 @@ def observed(gate: Gate, result: Mapping[str, Any], known: Known, people: People
         first = replace(gate, trunk=tip, tested=gate.tested or tip, live=gate.live or tip)
         return Move(f"first look at trunk: {tip[:12]} counts as live", gate=first)
     if result.get("rewritten"):
-        text = f"trunk was rewritten: {gate.trunk[:12]} is not an ancestor of {tip[:12]}; resume when it is right"
-        if gate.mode is Mode.HALTED:
+        text = (
+            f"trunk was rewritten: {gate.trunk[:12]} is not an ancestor of {tip[:12]}. "
+            "Put it back and resume, or take it as it stands: buildbot-cd resume --adopt"
+        )
+        if gate.mode is Mode.HALTED or tip == gate.trunk:  # the second: it was adopted while this look was under way
             return None
         return Move(text, gate=halted_gate(gate, text), effects=(gate_notice(gate, "halted", text),))
     commits = _until_unsure(_behind(gate.trunk, seen_from(result.get("commits", ()))), known.unsure)

@@ -18,6 +18,7 @@ SUBJECTS = {
     "live": "Live: {change}",
     "reverted": "Taken back: {change}",
     "evicted": "Taken back with another change: {change}",
+    "bypassed": "Decided by hand: {change}",
     "retest": "Tested again: {change}",
     "held": "Waits, and not because of the change: {change}",
     "halted": "The gate has stopped: {change}",
@@ -61,6 +62,10 @@ def _told(what: str, landing: Landing, payload: Mapping[str, Any]) -> list[str]:
         return [
             f"Landing {payload.get('cause')} goes another way, so this one is tested without it. Nothing is to be done."
         ]
+    if what == "bypassed":
+        commits = f"{landing.base[:12]}..{landing.head[:12]}"
+        again = f"  git fetch origin refs/cd/kept/{landing.id} && git cherry-pick {commits}"
+        return [reason, "What is on trunk counts as live. What is not is kept; to land it again:", again]
     if what == "your_turn":
         return ["It is being tested now. A failure is run again elsewhere before it counts."]
     if what == "halted":

@@ -26,6 +26,8 @@ class Policy:
     emergency take the test slot from a landing under test; ``windows`` are the times at which nothing is deployed.
     ``early``: a release is built and brought to the hosts while its checks run; it is switched when they have passed.
     ``settle`` is how long a landing is watched on the whole fleet while the next one may be deployed; 0: not at all.
+    ``widespread`` is the share of all tests above which failures that ``tested`` shows too are the surroundings'.
+    ``blocked``: trunk takes pushes of the test slot's holder only, see `block`.
     """
 
     reverts_per_hour: int = 4
@@ -34,12 +36,14 @@ class Policy:
     infra_attempts: int = 3
     backoff: float = 30.0
     backoff_most: float = 600.0
+    widespread: float = 0.2
     checks: bool = True
     deploys: bool = True
     early: bool = True
     shadow: bool = False
     preempt: bool = False
     settle: float = 0.0
+    blocked: bool = False
     windows: tuple[Window, ...] = ()
     people: People = field(default_factory=People)
 

@@ -15,6 +15,12 @@ BOT = "bot:"
 UNKNOWN = "unknown"
 
 
+def same_person(engineer: str, who: str) -> bool:
+    """True if the push identity is this engineer; an account's plain name is compared with the mailbox's."""
+    one, other = engineer.lower(), who.lower()
+    return one == other or ("@" not in other and one.partition("@")[0] == other)
+
+
 @dataclass(frozen=True, slots=True)
 class Push:
     """What the git server's hook told: ``who`` pushed ``base..head``, and with which push options."""
@@ -54,4 +60,8 @@ class People:
 
     def may_hurry(self, push: Push | None) -> bool:
         """True if the push may use the fast lane. Only the server's word counts: commits can be forged."""
-        return push is not None and self.called(push.who) in self.emergency
+        return push is not None and self.hurries(push.who)
+
+    def hurries(self, who: str) -> bool:
+        """True if this push identity may use the fast lane."""
+        return self.called(who) in self.emergency

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import start_test
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, notice
+from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, key_of, notice
 from buildbot_cd.core.landing.reverting import begin_revert
 from buildbot_cd.core.landing.values import EffectKind, Landing, Snapshot, State
-from buildbot_cd.core.landing.verdict import Cause, Confirmation, classify
+from buildbot_cd.core.landing.verdict import Cause, Confirmation, classify, widespread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def prepared(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], po
 
 
 def tested(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
-    """The checks ended. ``result``: {verdict: passed | failed | infra, failing: [...], reason}."""
+    """The checks ended. ``result``: {verdict: passed | failed | infra, failing: [...], ran: tests in all, reason}."""
     verdict = result.get("verdict")
     if verdict == "passed":
         return _pass(landing, now, str(result.get("reason") or "all checks passed"))
@@ -58,6 +58,7 @@ def tested(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], poli
             candidate=landing.candidate,
             tested=snapshot.gate.tested,
             failing=list(failing),
+            ran=int(result.get("ran") or 0),
             checks=f"{landing.gate}/{landing.id}/checks/{landing.attempt}.{landing.infra_attempts}",
         )
         return Move(reason, landings=(confirming,), effects=(ask,))
@@ -67,9 +68,15 @@ def tested(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], poli
 def confirmed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
     """The failed tests ran again. ``result``: {retry: {test: outcome}, base: {test: outcome}, reason}.
 
-    Whatever the verdict is, the tests that passed elsewhere are noted as flaky.
+    Whatever the verdict is, the tests that passed elsewhere are noted as flaky; but nothing is, and nothing speaks
+    against the change, where so many tests fail without it too that the surroundings must be broken.
     """
     found = classify(landing.failing, result.get("retry", {}), result.get("base", {}))
+    ran = int(snapshot.intents[key_of(landing, EffectKind.CONFIRM)].payload.get("ran") or 0)
+    ill = widespread(landing.failing, result.get("base", {}), ran, policy.widespread)
+    if ill:
+        many = f"{len(landing.failing)} of {ran} tests fail, {ill} of them on the tested revision too"
+        return hold(snapshot, landing, policy, now, f"{many}: the surroundings are broken, not this change")
     move = _judged(snapshot, landing, found, result, policy, now)
     return replace(move, flaky=tuple((landing.id, test) for test in found.named(Cause.FLAKY)))
 

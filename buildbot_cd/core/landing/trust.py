@@ -12,6 +12,9 @@ from buildbot_cd.errors import ControlRefused
 if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Landing
 
+JUDGED = ("test", "deploy")
+"""Kinds of revert by which the gate judged a change."""
+
 LONGEST = 30 * 86400.0
 """A quarantine ends after so many seconds at most: then the test is mended, or removed, or somebody says why not."""
 
@@ -70,7 +73,8 @@ def quarantine(test: str, owner: str, reason: str, by: str, now: float, until: f
 def may_be_called_wrong(landing: Landing | None) -> Landing:
     """The landing, if its revert was the gate's own judgement. Raises ControlRefused otherwise."""
     if landing is None or landing.state is not State.REVERTED:
-        raise ControlRefused("only a landing that was taken back can be marked as reverted wrongly")
-    if landing.revert_kind not in ("test", "deploy"):
+        which = f"landing {landing.id} is {landing.state}: " if landing is not None else ""
+        raise ControlRefused(f"{which}only a landing that was taken back can be marked as reverted wrongly")
+    if landing.revert_kind not in JUDGED:
         raise ControlRefused(f"landing {landing.id} was taken back as {landing.revert_kind}: nobody judged its change")
     return landing

@@ -58,6 +58,22 @@ def classify_test(retry: str, base: str) -> Cause:
     return Cause.SURROUNDINGS if base == FAILED else Cause.UNDECIDED
 
 
+FEWEST = 10
+"""Fewer failing tests than this are looked at one by one, whatever share of the suite they are."""
+
+
+def widespread(failing: tuple[str, ...], base: Mapping[str, str], ran: int, share: float) -> int:
+    """How many of the failing tests fail on ``tested`` too, if the surroundings are broken at large; else 0.
+
+    That is so if more than ``share`` (0..1) of all ``ran`` tests failed, and more than that share of the failed ones
+    fail without the change as well. A change that breaks everything by itself leaves ``tested`` well, and is REAL.
+    """
+    if len(failing) < FEWEST or len(failing) <= share * ran:
+        return 0
+    ill = sum(1 for test in failing if base.get(test) == FAILED)
+    return ill if ill > share * len(failing) else 0
+
+
 def classify(failing: tuple[str, ...], retry: Mapping[str, str], base: Mapping[str, str]) -> Confirmation:
     """The verdict over all failing tests; a test without an outcome counts as UNKNOWN."""
     by_test = {test: classify_test(retry.get(test, UNKNOWN), base.get(test, UNKNOWN)) for test in failing}

@@ -7,6 +7,7 @@ docs/reference/data-api.md has the fields. Each is a plain function of an open t
 from buildbot_cd.engine.views.gates import Lens, Memory, gate_view, gates_view, history_view
 from buildbot_cd.engine.views.hosts import fleet_view, host_row
 from buildbot_cd.engine.views.landings import effects_view, landing_row, landing_view, landings_view, transitions_view
+from buildbot_cd.engine.views.pushers import pusher_view
 from buildbot_cd.engine.views.rollouts import (
     landing_rollouts_view,
     rollout_row,
@@ -15,6 +16,7 @@ from buildbot_cd.engine.views.rollouts import (
     verdicts_view,
 )
 from buildbot_cd.engine.views.runs import landing_runs_view, run_view, tests_view
+from buildbot_cd.engine.views.trust import trust_view
 
 __all__ = [
     "Lens",
@@ -30,11 +32,13 @@ __all__ = [
     "landing_runs_view",
     "landing_view",
     "landings_view",
+    "pusher_view",
     "rollout_row",
     "rollout_view",
     "rollouts_view",
     "run_view",
     "tests_view",
     "transitions_view",
+    "trust_view",
     "verdicts_view",
 ]

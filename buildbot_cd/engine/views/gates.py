@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import obstacle, queue
+from buildbot_cd.core.landing.block import free_for_all
 from buildbot_cd.core.landing.history import DAY, summary
 from buildbot_cd.core.landing.spans import FEWEST, Usual, quantile, usual
-from buildbot_cd.core.landing.values import BLOCKING, TERMINAL, Mode, Slot, State
+from buildbot_cd.core.landing.values import TERMINAL, Slot, State
 from buildbot_cd.engine.views.remembered import Remembered
 from buildbot_cd.store.wanted import Wanted
 
@@ -80,7 +81,6 @@ def _view(tx: Tx, gate: Gate, lens: Lens) -> dict[str, Any]:
     taken = [
         one.id for one in snapshot.landings if one.state in going or (one.state is State.QUEUED and one.revert_kind)
     ]
-    blocked = bool(taken) or any(one.state in BLOCKING for one in snapshot.landings)
     return {
         **_row(gate),
         "slots": _slots(tx, snapshot),
@@ -89,7 +89,7 @@ def _view(tx: Tx, gate: Gate, lens: Lens) -> dict[str, Any]:
         "open": len(snapshot.landings),
         "reverting": taken,
         "obstacle": obstacle(snapshot),
-        "safe": gate.mode is Mode.OPEN and not blocked,
+        "safe": free_for_all(snapshot, lens.policy),
         "stages": _stages(usual_of(tx, gate.name, lens)),
         "budget": lens.budget,
         "now": lens.now,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing import control
+from buildbot_cd.core.landing.trust import JUDGED
 from buildbot_cd.core.landing.values import EffectKind, Landing, State
 from buildbot_cd.core.landing.waiting import Waiting, is_held, waiting
 from buildbot_cd.engine.perform import BUILDER_OF
@@ -70,7 +71,7 @@ def _views(tx: Tx, landings: Sequence[Landing], lens: Lens) -> list[dict[str, An
         {
             **landing_row(one),
             "waiting": _waiting(waits.get(one.id)),
-            "can": [] if one.state.terminal else can(snapshots[one.gate], one, lens),
+            "can": can_when_ended(one) if one.state.terminal else can(snapshots[one.gate], one, lens),
         }
         for one in landings
     ]
@@ -92,6 +93,11 @@ def can(snapshot: Snapshot, landing: Landing, lens: Lens) -> list[str]:
         "roll_back": lambda: control.roll_back(snapshot, landing, "somebody", "a reason", lens.now),
     }
     return [name for name, rule in rules.items() if _allowed(rule)]
+
+
+def can_when_ended(landing: Landing) -> list[str]:
+    """What may still be said of a landing that has ended."""
+    return ["call_wrong"] if landing.state is State.REVERTED and landing.revert_kind in JUDGED else []
 
 
 def _allowed(rule: Callable[[], Move]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.data import base, exceptions, types
 
 from buildbot_cd.engine.control import order_gate
-from buildbot_cd.engine.views import gate_view, gates_view, history_view
+from buildbot_cd.engine.views import gate_view, gates_view, history_view, pusher_view
 from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe
 
@@ -130,5 +130,44 @@ class CdHistory(base.ResourceType):
         failure_rate = maybe(Number())
         counts = Json()
         per_day = Json()
+
+    entityType = EntityType(name)
+
+
+class PusherEndpoint(CdEndpoint):
+    """May this person push now? A git server's hook asks it."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/gates/s:gate/pushers/s:who"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return pusher_view(tx, kwargs["gate"], kwargs["who"], lens)
+
+
+class CdPusher(base.ResourceType):
+    """What the gate says to one person's push."""
+
+    name = "cd_pusher"
+    plural = "pushers"
+    endpoints = [PusherEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        who = types.String()
+        engineer = types.String()
+        may = types.Boolean()
+        block = types.String()
+        sentence = types.String()
+        hurries = types.Boolean()
+        blocked = types.Boolean()
+        mode = types.String()
+        by = types.String()
+        why = types.String()
+        until = maybe(Number())
+        holder = Json()
+        position = types.Integer()
+        turn = Json()
+        now = Number()
 
     entityType = EntityType(name)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """All resource types, and nothing else: Buildbot makes one of every resource type that it finds in this module."""
 
-from buildbot_cd.plugins.data.gates import CdGate, CdHistory
+from buildbot_cd.plugins.data.gates import CdGate, CdHistory, CdPusher
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
 from buildbot_cd.plugins.data.samples import CdSample
+from buildbot_cd.plugins.data.trust import CdTrust
 
 __all__ = [
     "CdEffect",
@@ -13,10 +14,12 @@ __all__ = [
     "CdGate",
     "CdHistory",
     "CdLanding",
+    "CdPusher",
     "CdRollout",
     "CdRun",
     "CdSample",
     "CdTest",
     "CdTransition",
+    "CdTrust",
     "CdVerdict",
 ]

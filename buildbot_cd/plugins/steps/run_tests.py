@@ -76,7 +76,7 @@ class RunTests(PytestStep):
                 await self.engine.pause(PATIENCE)
 
     async def _run(self, chunk: Sequence[PlannedTest]) -> None:
-        heard = ChunkResults((one.nid for one in chunk), self.engine.now)
+        heard = ChunkResults((one.nid for one in chunk), self.engine.now, int(self.getProperty("cd_rounds") or 1))
         if not self.is_warm:
             await self._warm_up()
         begun = self.engine.now()
@@ -85,6 +85,8 @@ class RunTests(PytestStep):
         beat.start(BEAT, now=False).addErrback(logged("buildbot_cd: a shard's sign of life failed"))
         try:
             code = await self._ask_pytest(chunk, heard)
+            while not self.stopped and heard.another_round():
+                code = await self._ask_pytest([one for one in chunk if one.nid not in heard.results], heard)
         finally:
             beat.stop()
         await self._report(heard.fresh())

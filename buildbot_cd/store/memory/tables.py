@@ -23,6 +23,7 @@ class Tables:
     pushes: dict[tuple[str, str], Push] = field(default_factory=dict)
     flakes: dict[tuple[str, str, int], float] = field(default_factory=dict)
     quarantines: dict[tuple[str, str], Quarantine] = field(default_factory=dict)
+    stressed: dict[tuple[str, str], tuple[int, int, float]] = field(default_factory=dict)
     wrong_reverts: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     slots: dict[tuple[str, Slot], tuple[int, float]] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)

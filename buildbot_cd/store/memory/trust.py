@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.landing.trust import Flakiness, Quarantine, Reverts
+from buildbot_cd.core.landing.trust import JUDGED, Flakiness, Quarantine, Reverts
 from buildbot_cd.core.landing.values import State
-from buildbot_cd.store.sql.trust import JUDGED, in_order, stored_quarantine
+from buildbot_cd.store.sql.trust import in_order, stored_quarantine
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from buildbot_cd.store.memory.tables import Tables
 
 
@@ -46,6 +48,14 @@ class MemoryTrust:
     def quarantined(self, gate: str, now: float) -> tuple[Quarantine, ...]:
         found = [one for (name, _), one in self._tables.quarantines.items() if name == clean(gate) and one.until > now]
         return tuple(sorted(found, key=lambda one: one.test))
+
+    def note_stressed(self, gate: str, tests: Iterable[str], landing: int, rounds: int, at: float) -> None:
+        for test in tests:
+            self._tables.stressed.setdefault((as_key(gate, "gate"), as_key(test, "test")), (landing, rounds, at))
+
+    def unstressed(self, gate: str, tests: Iterable[str]) -> frozenset[str] | None:
+        known = {test for name, test in self._tables.stressed if name == clean(gate)}
+        return frozenset(one for one in tests if as_key(one, "test") not in known) if known else None
 
     def call_wrong(self, landing: int, by: str, reason: str, at: float) -> bool:
         if landing in self._tables.wrong_reverts:

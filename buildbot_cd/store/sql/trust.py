@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from buildbot_cd.core.landing.trust import Flakiness, Quarantine, Reverts
+from buildbot_cd.core.landing.trust import JUDGED, Flakiness, Quarantine, Reverts
 from buildbot_cd.core.landing.values import State
-from buildbot_cd.store.schema import duration, flake, landing, wrong_revert
+from buildbot_cd.store.schema import duration, flake, landing, stressed, wrong_revert
 from buildbot_cd.store.schema import quarantine as quarantines
 from buildbot_cd.store.sql.statements import insert_if_absent, many, one, upsert
 from buildbot_cd.store.text import as_key, clean, fits
 
-JUDGED = ("test", "deploy")
-"""Kinds of revert by which the gate judged a change."""
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+MOST_BOUND = 500
+"""Names in one query: databases take a limited number of bound values."""
 
 
 class SqlTrust:
@@ -54,6 +55,23 @@ class SqlTrust:
         found = (Quarantine(**row) for row in many(self._conn, sa.select(*names).where(where)))
         # Sorted here: databases differ in the order of texts.
         return tuple(sorted(found, key=lambda order: order.test))
+
+    def note_stressed(self, gate: str, tests: Iterable[str], landing: int, rounds: int, at: float) -> None:
+        for test in dict.fromkeys(as_key(name, "test") for name in tests):
+            values = {"gate": as_key(gate, "gate"), "test": test, "landing": landing, "rounds": rounds, "at": at}
+            insert_if_absent(self._conn, stressed, values)
+
+    def unstressed(self, gate: str, tests: Iterable[str]) -> frozenset[str] | None:
+        query = sa.select(stressed.c.test).where(stressed.c.gate == clean(gate))
+        if self._conn.execute(query.limit(1)).first() is None:
+            return None
+        asked = {as_key(name, "test"): name for name in tests}
+        known: set[str] = set()
+        keys = list(asked)
+        for first in range(0, len(keys), MOST_BOUND):
+            names = keys[first : first + MOST_BOUND]
+            known.update(self._conn.execute(query.where(stressed.c.test.in_(names))).scalars())
+        return frozenset(test for key, test in asked.items() if key not in known)
 
     def call_wrong(self, landing: int, by: str, reason: str, at: float) -> bool:
         values = {"landing": landing, "by": clean(by), "reason": clean(reason), "at": at}

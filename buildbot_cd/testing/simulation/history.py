@@ -43,7 +43,7 @@ def s13(world: World) -> str:
             owners.setdefault(sha, []).append(one.id)
     line = repo.steps("root", repo.trunk)
     named = {lost for sha in line for lost in repo[sha].takes_back} | repo.beside
-    for sha in repo.steps("root", view.gate.trunk):
+    for sha in repo.steps(world.adopted, view.gate.trunk):
         if repo[sha].ours:
             if sha in owners:
                 return f"{sha} is the gate's own, but landing {owners[sha]} has it"

@@ -105,7 +105,7 @@ def s4(world: World, before: View, after: View) -> str:
         forward = world.repo.is_ancestor(old, new) or world.repo.tree(old) == world.repo.tree(new)
         rolls = any(one.state is State.ROLLING_BACK for _, one in changed(before, after))
         reset = name == "tested" and new == _beneath(after) and rolls and after.gate.epoch == before.gate.epoch + 1
-        if not forward and not reset:
+        if not forward and not reset and not _adopted(world, before, after):
             return f"{name} moved from {old} to {new}"
     rolling = any(one.state is State.ROLLING_BACK for _, one in changed(before, after))
     return f"tested is still {after.gate.tested}" if rolling and after.gate.tested != _beneath(after) else ""
@@ -115,6 +115,13 @@ def _beneath(view: View) -> str | None:
     """What production goes back to: the candidate that settles, else what is live."""
     settling = [one.candidate for one in view.landings.values() if one.state is State.SETTLING]
     return settling[0] if settling else view.gate.live
+
+
+def _adopted(world: World, before: View, after: View) -> bool:
+    """A person took a trunk that was rewritten by hand as it stands."""
+    gate = after.gate
+    halted = before.gate.mode is Mode.HALTED and world.witness.person
+    return halted and gate.trunk == gate.tested == gate.live and gate.epoch == before.gate.epoch + 1
 
 
 def s5(world: World, before: View, after: View) -> str:
@@ -182,6 +189,8 @@ def s8(world: World, before: View, after: View) -> str:
         if repo[one.candidate].holds != repo[tested].holds | set(repo.steps(one.base, one.head)):
             return f"candidate {one.candidate} of landing {one.id} is not {tested} and this landing"
         for other in after.landings.values():
+            if other.id <= world.before:
+                continue
             own = set(repo.steps(other.base, other.head))
             inside = own <= repo[tested].holds
             if other.state in IN_PRODUCTION and not inside:

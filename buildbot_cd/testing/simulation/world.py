@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from buildbot_cd.core.landing.adopt import adopt
 from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.values import TERMINAL, EffectKind, Intent, IntentState, Mode
 from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, pushed
@@ -61,6 +62,7 @@ class World:
         self.steps: dict[int, Step] = {}
         self.notices: list[tuple[int | None, str]] = []
         self.production, self.fence, self.rewritten = self.repo.trunk, 0, False
+        self.adopted, self.before = "root", 0  # the trunk that a person adopted last, and the last landing before
         self.rounds = 0
         self.store.transact_now(ensure_gate(self.gate))
         self.look()
@@ -113,6 +115,16 @@ class World:
                 if intent.ref is not None:
                     finish(self.builds.cancel(int(intent.ref), applied.move.reason))
         return ""
+
+    def adopt(self) -> str:
+        """A person takes trunk as it stands, and has production carry it; why it was refused, or empty."""
+        self.look()
+        self.settle_looks()
+        refused = self.order(lambda now: adopt(now, "ops", "looked at it", self.now))
+        if not refused:
+            self.rewritten, self.adopted = False, str(self.view.gate.trunk)
+            self.production, self.before = self.adopted, max(self.view.landings, default=0)
+        return refused
 
     # -- workers
 

@@ -11,50 +11,68 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import pytest
+
+from buildbot_cd.core.landing.block import ruling
+from buildbot_cd.core.landing.moves import Policy
+from buildbot_cd.core.landing.spans import Usual
+from buildbot_cd.core.landing.values import Gate, Landing, Slot, Snapshot, State
+from buildbot_cd.engine.views.pushers import pusher_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 NOW = 1_700_000_000.0
-GATE: dict[str, Any] = {
-    "name": "trunk",
-    "mode": "open",
-    "by": "",
-    "why": "",
-    "until": None,
-    "min_priority": 0,
-    "beneath": None,
-    "trunk": "1" * 40,
-    "tested": "1" * 40,
-    "live": "1" * 40,
-    "slots": {"test": None, "deploy": None},
-    "queue": [],
-    "queued": 0,
-    "open": 0,
-    "reverting": [],
-    "obstacle": "",
-    "safe": True,
-    "stages": {"test": {"n": 20, "p50": 480.0, "p90": 660.0}, "deploy": None, "revert": None},
-    "budget": None,
-    "version": 7,
-    "now": NOW,
-}
+HOLDER = Landing(
+    12,
+    "trunk",
+    "b12",
+    "h12",
+    "grace@example.org",
+    "Add a discount",
+    State.TESTING,
+    since=NOW - 120,
+    queued_at=NOW - 130,
+)
+GATE = Gate("trunk", trunk="t", tested="t", live="t")
+POLICY = Policy(blocked=True, deploys=False)
+USUAL = Usual((480.0,) * 16 + (660.0,) * 4, (), ())
+
+
+def queued(ident: int, engineer: str) -> Landing:
+    """A landing that waits."""
+    return Landing(ident, "trunk", f"b{ident}", f"h{ident}", engineer, "Something", since=NOW, queued_at=NOW)
 
 
 @dataclass
 class Master:
-    """``gate`` is what it tells, ``raw`` an answer in its place, ``seen`` what was asked; ``hang`` keeps it silent."""
+    """The gate's own rule answers, from ``gate``, ``landings`` (whoever is not queued holds the test slot) and
+    ``policy``; ``raw`` is an answer in its place, ``seen`` what was asked; ``hang`` keeps it silent.
+    """
 
     url: str = ""
-    gate: dict[str, Any] = field(default_factory=lambda: dict(GATE))
+    gate: Gate = GATE
+    landings: tuple[Landing, ...] = ()
+    policy: Policy = POLICY
+    usual: Usual = USUAL
     raw: bytes | None = None
     status: int = 200
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     hang: threading.Event | None = None
+
+    def ruling(self, path: str) -> dict[str, Any]:
+        """What the data API tells of this address."""
+        people, who = self.policy.people, unquote(path.rsplit("/", 1)[1])
+        inside = [one for one in self.landings if one.state is not State.QUEUED]
+        slots = {Slot.TEST: inside[0].id} if inside else {}
+        held = {Slot.TEST: (inside[0].id, inside[0].since)} if inside else {}
+        found = ruling(
+            Snapshot(self.gate, slots, self.landings, {}), people.called(who), held, self.usual, self.policy, NOW
+        )
+        return {**pusher_row(self.gate, found, held), "who": who, "hurries": people.hurries(who), "now": NOW}
 
     def changes(self) -> list[dict[str, str]]:
         """What came to the change hook."""
@@ -72,7 +90,8 @@ def master() -> Iterator[Master]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(told.raw or json.dumps({"gates": [told.gate], "meta": {}}).encode(), told.status)
+            answer = json.dumps({"pushers": [told.ruling(self.path)], "meta": {}}).encode()
+            self._answer(told.raw or answer, told.status)
 
         def do_POST(self) -> None:
             self._answer(told.raw or b"1 change found", 202 if told.status == 200 else told.status)

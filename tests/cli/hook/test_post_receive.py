@@ -14,11 +14,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from buildbot_cd.testing.sshd import missing
+from tests.cli.hook.conftest import HOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,14 +187,7 @@ def test_plain_git_over_ssh(server: Server, master: Master, ssh: tuple[int, Path
     server.install("pre-receive")
     server.install("post-receive")
     sha = server.commit()
-    holder: dict[str, Any] = {
-        "landing": 1,
-        "since": 0,
-        "engineer": "grace@example.org",
-        "subject": "x",
-        "state": "testing",
-    }
-    master.gate |= {"slots": {"test": holder, "deploy": None}}
+    master.landings = (HOLDER,)
 
     def push(who: str) -> subprocess.CompletedProcess[str]:
         words = ["ssh", "-p", str(port), "-i", str(keys / who), "-o", "IdentitiesOnly=yes", "-F", "/dev/null"]
@@ -204,7 +198,7 @@ def test_plain_git_over_ssh(server: Server, master: Master, ssh: tuple[int, Path
 
     refused = push("ada")
     assert refused.returncode != 0
-    assert "grace@example.org has landing 1 in testing" in refused.stderr
+    assert "grace@example.org has landing 12 in testing" in refused.stderr
     accepted = push("grace")
     assert accepted.returncode == 0, accepted.stderr
     assert server.tip() == sha

@@ -5,25 +5,23 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from buildbot_cd.core.landing.moves import Policy, halted_gate, under
+from buildbot_cd.core.landing.people import People
+from buildbot_cd.core.landing.spans import Usual
+from buildbot_cd.core.landing.values import Freeze, Gate, Mode, State
+from tests.cli.hook.conftest import HOLDER, NOW, queued
+
 if TYPE_CHECKING:
     from tests.cli.hook.conftest import Master, Server
 
-NOW = 1_700_000_000.0
-HOLDER: dict[str, Any] = {
-    "landing": 12,
-    "since": NOW - 120,
-    "engineer": "grace@example.org",
-    "subject": "Add a discount",
-    "state": "testing",
-}
-
 
 def _hold(master: Master, **more: Any) -> None:
-    master.gate |= {"slots": {"test": {**HOLDER, **more}, "deploy": None}, "obstacle": "landing 12 holds the test slot"}
+    master.landings = (replace(HOLDER, **more), *master.landings)
 
 
 def _push(server: Server, *options: str, **env: str) -> tuple[bool, str]:
@@ -37,7 +35,7 @@ def test_a_free_gate_takes_a_push(server: Server, master: Master) -> None:
     sha = server.commit()
     assert _push(server)[0]
     assert server.tip() == sha
-    assert [(method, path) for method, path, _, _ in master.seen] == [("GET", "/api/v2/cd/gates/trunk")]
+    assert [(method, path) for method, path, _, _ in master.seen] == [("GET", "/api/v2/cd/gates/trunk/pushers/ada")]
 
 
 def test_a_held_slot_refuses_with_holder_place_and_time(server: Server, master: Master) -> None:
@@ -45,8 +43,8 @@ def test_a_held_slot_refuses_with_holder_place_and_time(server: Server, master: 
     server.install("pre-receive")
     before = server.tip()
     server.commit()
+    master.landings = (queued(13, "ida@x"), queued(14, "ruth@x"))
     _hold(master)
-    master.gate |= {"queued": 2, "queue": [13, 14]}
     accepted, said = _push(server)
     assert not accepted
     assert server.tip() == before
@@ -60,7 +58,7 @@ def test_without_enough_past_no_time_is_claimed(server: Server, master: Master) 
     server.install("pre-receive")
     server.commit()
     _hold(master)
-    master.gate |= {"stages": {"test": None, "deploy": None, "revert": None}}
+    master.usual = Usual((480.0,) * 4, (), ())
     assert "number 1 in the queue; nobody knows yet how long that takes" in _push(server)[1]
 
 
@@ -74,15 +72,54 @@ def test_the_holder_may_push_on(server: Server, master: Master, who: str) -> Non
     assert server.tip() == sha
 
 
+def test_the_holder_is_known_under_every_name(server: Server, master: Master) -> None:
+    """The gate's own list of addresses and logins decides, not how alike two texts are."""
+    names = {"grace@example.org": "Grace Hopper", "ghopper": "Grace Hopper"}
+    master.policy = replace(master.policy, people=People(names))
+    server.install("pre-receive")
+    sha = server.commit()
+    _hold(master, engineer="Grace Hopper")
+    assert not _push(server, CD_PUSHER="hopper")[0]
+    assert _push(server, CD_PUSHER="ghopper")[0]
+    assert server.tip() == sha
+
+
+def test_a_queued_trunk_takes_pushes_while_somebody_is_in_test(server: Server, master: Master) -> None:
+    """The block is that of mode: blocked; in queued mode the push waits in the queue, and only a freeze refuses it."""
+    master.policy = Policy(blocked=False)
+    server.install("pre-receive")
+    sha = server.commit()
+    _hold(master)
+    assert _push(server)[0]
+    assert server.tip() == sha
+    server.commit()
+    master.gate = halted_gate(master.gate, "trunk was rewritten")
+    accepted, said = _push(server)
+    assert not accepted
+    assert "The gate is halted by gate: trunk was rewritten" in said
+
+
+def test_who_comes_next_may_push_on(server: Server, master: Master) -> None:
+    """Between two holders trunk is that of the first in the queue; others hear whose turn it is."""
+    server.install("pre-receive")
+    sha = server.commit()
+    master.landings = (queued(13, "ida@x"),)
+    accepted, said = _push(server)
+    assert not accepted
+    assert "Landing 13 is about to enter the test slot" in said
+    assert "You are number 2 in the queue" in said
+    assert _push(server, CD_PUSHER="ida")[0]
+    assert server.tip() == sha
+
+
 def test_nobody_pushes_into_a_revert(server: Server, master: Master) -> None:
     """Not even the holder, whose landing is being taken back."""
     server.install("pre-receive", "--bot", "cd-gate")
     sha = server.commit()
-    _hold(master, state="reverting")
-    master.gate |= {"reverting": [12], "safe": False, "obstacle": "landing 12 is reverting: test_total failed"}
+    _hold(master, state=State.REVERTING, reason="test_total failed")
     accepted, said = _push(server, CD_PUSHER="grace")
     assert not accepted
-    assert "landing 12 is reverting: test_total failed" in said
+    assert "Landing 12 is reverting: test_total failed" in said
     assert _push(server, CD_PUSHER="cd-gate")[0]
     assert server.tip() == sha
 
@@ -91,7 +128,7 @@ def test_a_freeze_says_who_why_and_until(server: Server, master: Master) -> None
     """In words, with the moment at which it ends."""
     server.install("pre-receive")
     server.commit()
-    master.gate |= {"mode": "closed", "by": "ruth", "why": "moving the database", "until": NOW, "safe": False}
+    master.gate = under(master.gate, Freeze(Mode.CLOSED, "moving the database", "ruth", NOW))
     accepted, said = _push(server)
     assert not accepted
     assert "The gate is frozen by ruth: moving the database" in said
@@ -127,7 +164,7 @@ def test_only_the_gate_writes_its_refs(server: Server) -> None:
 
 
 def test_the_emergency_lane(server: Server, master: Master) -> None:
-    """Only for those who are named, and with a reason; the others hear why not."""
+    """Only for those who are named, on the hook's line or in cd.yaml, and with a reason; the others hear why not."""
     server.install("pre-receive", "--emergency", "ada,ruth")
     sha = server.commit()
     _hold(master)
@@ -137,14 +174,18 @@ def test_the_emergency_lane(server: Server, master: Master) -> None:
     assert accepted
     assert "let through as an emergency: INC-7" in said
     assert server.tip() == sha
+    sha = server.commit()
+    master.policy = replace(master.policy, people=People(emergency=frozenset({"ida"})))
+    assert _push(server, "-o", "cd.emergency=INC-7", CD_PUSHER="ida")[0]
+    assert server.tip() == sha
 
 
 BROKEN: list[dict[str, Any]] = [
     {"raw": b"<html>"},
-    {"raw": b'{"gates": []}'},
-    {"raw": b'{"gates": [3]}'},
-    {"raw": b'{"gates": [{"mode": "open"}]}'},
-    {"raw": b'{"gates": [{"mode": "open", "slots": {"test": {"since": "x"}}}]}'},
+    {"raw": b'{"pushers": []}'},
+    {"raw": b'{"pushers": [3]}'},
+    {"raw": b'{"pushers": [{"mode": "open"}]}'},
+    {"raw": b'{"pushers": [{"may": false, "block": "held", "now": 1, "holder": {"since": "x"}}]}'},
     {"raw": b"[" * 100_000},
     {"raw": b"x" * 3_000_000},
     {"status": 404},
@@ -197,14 +238,14 @@ def test_what_was_last_seen_decides_when_the_master_is_down(server: Server, mast
     server.commit()
     master.status = 503
     assert _push(server)[0]
-    master.status, master.gate = 200, {**master.gate, "mode": "closed", "why": "audit", "safe": False}
+    master.status, master.gate = 200, under(Gate("trunk"), Freeze(Mode.CLOSED, "audit", "ruth"))
     server.commit()
     assert not _push(server)[0]
     master.status = 503
     accepted, said = _push(server)
     assert not accepted
     assert "when it was last seen, the gate was closed" in said
-    master.status, master.gate = 200, {**master.gate, "mode": "open", "safe": True}
+    master.status, master.gate = 200, Gate("trunk")
     assert _push(server)[0]
 
 

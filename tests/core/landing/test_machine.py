@@ -251,6 +251,12 @@ class GateMachine(RuleBasedStateMachine):
         """A person resumes the gate."""
         self.world.order(lambda now: control.resume(now, "ops", "looked at it", self.world.now))
 
+    @rule()
+    def adopt(self) -> None:
+        """A person takes a rewritten trunk as it stands; refused where there is nothing to adopt."""
+        rewritten = self.world.rewritten
+        assert self.world.adopt() or rewritten, "a trunk was adopted that nobody had rewritten"
+
     def one_open(self, which: int) -> Landing | None:
         """Any landing that has not ended."""
         found = [one for one in self.world.view.landings.values() if one.state not in TERMINAL]
@@ -286,13 +292,16 @@ class GateMachine(RuleBasedStateMachine):
         for _ in range(60):
             world.mend_what_slipped_through()
             world.settle()
+            seen = str(world.view.gate.trunk)
+            world.rewritten &= not world.repo.is_ancestor(seen, world.repo.trunk)  # what nobody had seen is no loss
             self.holds()
             for name, check in AT_REST.items():
                 found = check(world)
                 assert not found, f"{name}: {found}"
-            if world.view.gate.mode is Mode.OPEN or world.rewritten:
+            if world.view.gate.mode is Mode.OPEN and not world.rewritten:
                 return
-            self.resume()
+            if not world.rewritten or world.adopt():
+                self.resume()
         raise AssertionError(f"L1: no way out: {world.view.gate.mode_reason}")
 
 
@@ -368,4 +377,6 @@ def doings(machine: GateMachine, chance: Random) -> list[tuple[Callable[[], obje
         (lambda: machine.order_about_a_landing(which, order), 3),
         (lambda: machine.freeze(mode, chance.choice([None, 500, 5000]), chance.choice([0, 1000])), 1),
         (machine.resume, 4),
+        (machine.adopt, 1),
+        (lambda: len(machine.world.repo.commits) > 4 and machine.push_by_force(which), 1),
     ]

@@ -28,8 +28,10 @@ SECTION = {
     "cd_verdict": "Verdicts",
     "cd_history": "History",
     "cd_sample": "Samples",
+    "cd_pusher": "Pushers",
+    "cd_trust": "Trust",
 }
-PLACE = {"gates/s:gate": "gates/<gate>", "n:id": "<id>"}
+PLACE = {"gates/s:gate": "gates/<gate>", "s:who": "<who>", "n:id": "<id>"}
 
 
 def section(heading: str) -> str:
@@ -60,7 +62,9 @@ def test_every_address_is_in_the_table_and_no_other() -> None:
     keys = dict(re.findall(r"^\| \[?`(cd/[^`]+)`[^|]*\| `([^`]+)`", table, re.MULTILINE))
     for kind in KINDS:
         for endpoint in kind.endpoints:
-            path = endpoint.pathPatterns[0].removeprefix("/").replace("s:gate", "<gate>").replace("n:id", "<id>")
+            path = endpoint.pathPatterns[0].removeprefix("/")
+            for old, new in PLACE.items():
+                path = path.replace(old, new)
             assert keys[path] == kind.plural, path
 
 
@@ -92,6 +96,7 @@ def test_every_action_is_in_its_table_with_its_parameters() -> None:
             assert ("`reason`" in cell and "`reason`?" not in cell) == takes.reason, action
             assert ("`until`?" in cell) == takes.until, action
             assert ("`min_priority`?" in cell) == takes.min_priority, action
+            assert [name for name in takes.names if f"`{name}`" not in cell] == [], action
 
 
 def test_columns_and_marks_of_hosts_are_told() -> None:

@@ -48,3 +48,22 @@ def test_strange_events_are_passed_over() -> None:
     """Results of tests that nobody asked for, and words that we do not know, change nothing."""
     results = heard({}, {"event": "result", "nid": "pytest:x.py::y", "outcome": "failed"}, {"event": "missing"})
     assert results.fresh() == []
+
+
+def test_of_several_rounds_a_test_passes_in_the_last_or_fails_in_any() -> None:
+    """What failed is told with the round, at once, and the round after it is for the others."""
+    results = ChunkResults((A, B), lambda: 7.0, rounds=3)
+    for nid in (A, B):
+        results.note({"event": "result", "nid": nid, "outcome": "passed"})
+    assert not results.another_round()  # the runner has not ended yet
+    results.note({"event": "end", "exit": 0})
+    assert (results.fresh(), results.another_round(), results.ended) == ([], True, False)
+    results.note({"event": "result", "nid": A, "outcome": "passed"})
+    results.note({"event": "result", "nid": B, "outcome": "failed", "text": "assert 1"})
+    results.note({"event": "end", "exit": 1})
+    assert [(one.nid, one.outcome, one.text) for one in results.fresh()] == [(B, "failed", "in run 2 of 3: assert 1")]
+    assert results.another_round()
+    results.note({"event": "result", "nid": A, "outcome": "passed"})
+    results.note({"event": "end", "exit": 0})
+    assert [(one.nid, one.outcome) for one in results.fresh()] == [(A, "passed")]
+    assert not results.another_round()

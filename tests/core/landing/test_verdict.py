@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The failure policy's table, row by row, and what the gate does by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from buildbot_cd.core.landing.values import Mode, State
+from buildbot_cd.core.landing.verdict import (
+    ABSENT,
+    FAILED,
+    PASSED,
+    UNKNOWN,
+    Cause,
+    classify,
+    classify_test,
+    widespread,
+)
+from tests.core.landing.test_scenarios import landing, push, reconcile, state
+
+if TYPE_CHECKING:
+    from buildbot_cd.testing.simulation.world import World
+
+MANY = tuple(f"test_{number}" for number in range(30))
+
+
+@pytest.mark.parametrize(
+    ("retry", "base", "cause"),
+    [
+        (PASSED, PASSED, Cause.FLAKY),
+        (PASSED, FAILED, Cause.FLAKY),
+        (PASSED, ABSENT, Cause.FLAKY),
+        (FAILED, PASSED, Cause.REAL),
+        (FAILED, ABSENT, Cause.REAL),
+        (FAILED, FAILED, Cause.SURROUNDINGS),
+        (FAILED, UNKNOWN, Cause.UNDECIDED),
+        (UNKNOWN, PASSED, Cause.UNDECIDED),
+        (UNKNOWN, FAILED, Cause.UNDECIDED),
+    ],
+)
+def test_each_row_of_the_table(retry: str, base: str, cause: Cause) -> None:
+    """The second run on another worker, and the same test on the tested revision."""
+    assert classify_test(retry, base) is cause
+
+
+def test_one_real_failure_is_enough() -> None:
+    """Tests are judged one by one: a flake beside a real failure excuses nothing, and neither does a sick test."""
+    found = classify(("a", "b", "c"), {"a": PASSED, "b": FAILED, "c": FAILED}, {"b": PASSED, "c": FAILED})
+    assert found.cause is Cause.REAL
+    assert found.named(Cause.REAL) == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("failing", "ill", "ran", "share", "found"),
+    [
+        (30, 30, 100, 0.2, 30),
+        (30, 7, 100, 0.2, 7),
+        (30, 6, 100, 0.2, 0),
+        (30, 0, 100, 0.2, 0),
+        (30, 30, 150, 0.2, 0),
+        (9, 9, 10, 0.2, 0),
+        (30, 30, 30, 1.0, 0),
+    ],
+)
+def test_when_the_surroundings_are_broken_at_large(failing: int, ill: int, ran: int, share: float, found: int) -> None:
+    """More than the share of all tests fail, and more than the share of those without the change too."""
+    names = MANY[:failing]
+    base = {test: FAILED if place < ill else PASSED for place, test in enumerate(names)}
+    assert widespread(names, base, ran, share) == found
+
+
+def confirm(world: World, ill: int) -> None:
+    """30 of 40 tests fail in both runs, ``ill`` of them on the tested revision too."""
+    (run,) = world.checking
+    run.result = {"verdict": "failed", "failing": list(MANY), "ran": 40}
+    reconcile(world)
+    (run,) = world.checking
+    assert run.payload["ran"] == 40
+    base = {test: FAILED if place < ill else PASSED for place, test in enumerate(MANY)}
+    run.result = {"retry": dict.fromkeys(MANY, FAILED), "base": base}
+    reconcile(world)
+
+
+def test_most_tests_fail_without_the_change_too_then_nothing_is_reverted(world: World) -> None:
+    """Though some pass on the tested revision: the landing is held, tried again, and then the gate waits for people."""
+    head = push(world, "ann@x", "a")
+    for attempt in range(world.policy.infra_attempts):
+        confirm(world, 25)
+        assert state(world, head) is State.INFRA_HOLD, attempt
+        world.now += 700
+        reconcile(world)
+    confirm(world, 25)
+    assert state(world, head) is State.HALTED
+    assert world.view.gate.mode is Mode.HALTED
+    text = "30 of 40 tests fail, 25 of them on the tested revision too: the surroundings are broken, not this change"
+    assert text in world.view.gate.mode_reason
+    assert not any("/revert/" in key for key in world.view.intents)
+
+
+def test_a_change_that_breaks_everything_by_itself_is_taken_back(world: World) -> None:
+    """The tested revision is well, so it is the change, however many tests it breaks."""
+    head = push(world, "ann@x", "a")
+    confirm(world, 2)
+    assert state(world, head) is State.REVERTING
+    assert len(landing(world, head).failing) == 28
