@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Rollout,
         Run,
         RunTest,
+        Share,
         TestResult,
         Verdict,
     )
@@ -63,6 +64,12 @@ class Runs(Protocol):
 
         A test that waits for others may be taken if the same worker holds all of these. Raises StoreError, changing
         nothing, if a test is not there, is taken or done, or waits for something else.
+        """
+
+    def deal(self, ident: int, shares: Sequence[Share], at: float) -> dict[str, tuple[PlannedTest, ...]]:
+        """As `take`, for several workers at once; gives each worker's tests. Nothing of a run that is not RUNNING.
+
+        Raises StoreError, changing nothing, also if two workers are to take one test.
         """
 
     def held(self, ident: int) -> tuple[RunTest, ...]:

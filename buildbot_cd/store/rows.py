@@ -100,6 +100,15 @@ class QueuedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker is to take, in this order, and until when it holds that without a sign of life."""
+
+    worker: str
+    nids: tuple[str, ...]
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """A worker with tests that it took and that have no result: how many, of how many seconds, the first since when."""
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from buildbot_cd.core.landing.values import Effect, EffectKind, Freeze, Gate, Mode, Slot, State
 from buildbot_cd.errors import CdError
 from buildbot_cd.store import EngineStore, MemoryStore
-from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, TestResult
+from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, Share, TestResult
 from buildbot_cd.store.schema import metadata
 from buildbot_cd.store.wanted import Wanted
 
@@ -279,6 +279,11 @@ class RunAgreement(Agreement):
     @rule(ident=RUNS, worker=WORKERS, nids=st.lists(st.one_of(NIDS, TEXTS), max_size=3), at=TIMES)
     def run_claimed_blindly(self, ident: int, worker: str, nids: list[str], at: float) -> None:
         self.same(lambda tx: tx.runs.take(ident, worker, nids, at, at + 3))
+
+    @rule(ident=RUNS, each=st.lists(st.tuples(WORKERS, st.lists(NIDS, max_size=2)), max_size=3), at=TIMES)
+    def run_dealt(self, ident: int, each: list[tuple[str, list[str]]], at: float) -> None:
+        shares = [Share(worker, tuple(nids), at + 3) for worker, nids in dict(each).items()]
+        self.same(lambda tx: tx.runs.deal(ident, shares, at))
 
     @rule(ident=RUNS, worker=WORKERS, nid=NIDS, until=TIMES)
     def run_copied(self, ident: int, worker: str, nid: str, until: float) -> None:

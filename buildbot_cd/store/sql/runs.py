@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.store.rows import HARMLESS, Counts, Look, Run, RunState, RunTest, WorkState
+from buildbot_cd.store.rows import HARMLESS, Counts, Look, Run, RunState, RunTest, Share, WorkState
 from buildbot_cd.store.schema import run as table
 from buildbot_cd.store.schema import run_test
 from buildbot_cd.store.sql.run_claims import RunClaims
@@ -91,9 +91,12 @@ class SqlRuns:
     def take(
         self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
     ) -> tuple[PlannedTest, ...]:
+        return self.deal(ident, [Share(worker, tuple(nids), lease_until)], at).get(clean(worker), ())
+
+    def deal(self, ident: int, shares: Sequence[Share], at: float) -> dict[str, tuple[PlannedTest, ...]]:
         if self._state(ident) is not RunState.RUNNING:
-            return ()
-        return self._claims.take(ident, clean(worker), nids, at, lease_until)
+            return {}
+        return self._claims.deal(ident, shares, at)
 
     def held(self, ident: int) -> tuple[RunTest, ...]:
         self._state(ident)
