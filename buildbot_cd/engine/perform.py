@@ -92,7 +92,7 @@ class Performer:
             reason=str(intent.payload.get("why") or intent.payload.get("reason") or intent.key),
             source=await self._source(intent),
             properties={"cd_epoch": intent.epoch, **dict(intent.payload.get("properties", {}))},
-            priority=GATE_PRIORITY,
+            priority=int(intent.payload.get("priority", GATE_PRIORITY)),
         )
         await self.store.transact(lambda tx: tx.outbox.set_ref(intent.key, str(bsid)))
 

@@ -322,7 +322,17 @@ class RolloutAgreement(Agreement):
 
     @rule(gate=GATES, estimates=st.dictionaries(TEXTS, st.tuples(TIMES, TIMES, TIMES), max_size=3))
     def durations_put(self, gate: str, estimates: dict[str, tuple[float, float, float]]) -> None:
-        self.same(lambda tx: (tx.durations.put(gate, estimates), tx.durations.get(gate)))
+        self.same(lambda tx: (tx.durations.put(gate, estimates), tx.durations.get(gate), tx.durations.ages(gate)))
+
+    @rule(gate=GATES, nids=st.lists(NIDS, max_size=3), at=TIMES, revision=TEXTS)
+    def tests_passed(self, gate: str, nids: list[str], at: float, revision: str) -> None:
+        rows = dict.fromkeys(nids, (1.0, 2.0, 3.0))
+        self.same(lambda tx: (tx.durations.put(gate, rows, (at, revision)), tx.durations.ages(gate)))
+
+    @rule(gate=GATES)
+    def runs_sought(self, gate: str) -> None:
+        self.same(lambda tx: (tx.runs.newest(gate, "gate"), tx.runs.newest(gate, "none")))
+        self.same(lambda tx: (tx.runs.rivals(gate, ["gate"]), tx.runs.rivals(gate, []), tx.runs.rivals(gate, ["try"])))
 
     @rule(gate=GATES, nids=st.lists(TEXTS, max_size=2))
     def durations_read(self, gate: str, nids: list[str]) -> None:

@@ -70,6 +70,8 @@ class RunTests(PytestStep):
             chunk = await self.engine.tests.claim(self.run_id, self.workername, alone=self._is_try)
             if chunk:
                 await self._run(chunk)
+            elif self.engine.tests.gives_way(self.run_id, self.workername):
+                await self.engine.pause(PATIENCE)
             elif self.getProperty("cd_avoid") or await self.engine.tests.may_leave(self.run_id, self.workername):
                 return
             else:

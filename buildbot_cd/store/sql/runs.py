@@ -17,7 +17,7 @@ from buildbot_cd.store.sql.statements import many, missing, next_id, one
 from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from buildbot_cd.store.rows import PlannedTest, TestResult
 
@@ -152,6 +152,17 @@ class SqlRuns:
             if state == WorkState.DONE.value and outcome not in HARMLESS:
                 totals["failed"] += number
         return Counts(**totals)
+
+    def newest(self, gate: str, kind: str) -> Run | None:
+        mine = (table.c.gate == clean(gate)) & (table.c.kind == clean(kind))
+        row = one(self._conn, sa.select(table).where(mine).order_by(table.c.id.desc()).limit(1))
+        return None if row is None else _run(row)
+
+    def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
+        running = (table.c.gate == clean(gate)) & (table.c.state == RunState.RUNNING.value)
+        waits = (run_test.c.run == table.c.id) & (run_test.c.state == WorkState.WAITING.value)
+        asked = running & table.c.kind.in_([clean(kind) for kind in kinds]) & sa.exists().where(waits)
+        return tuple(self._conn.execute(sa.select(table.c.id).where(asked).order_by(table.c.id)).scalars())
 
     def finish(self, ident: int, at: float, error: str = "") -> bool:
         self._state(ident)
