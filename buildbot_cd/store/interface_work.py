@@ -115,7 +115,7 @@ class Runs(Protocol):
         """How many are in which state."""
 
     def newest(self, gate: str, kind: str) -> Run | None:
-        """The newest run of this kind."""
+        """The newest run of this kind, without its selection."""
 
     def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
         """The RUNNING runs of these kinds in which tests wait, by id."""

@@ -117,7 +117,7 @@ class MemoryRuns(MemoryClaims):
 
     def newest(self, gate: str, kind: str) -> Run | None:
         runs = (run for run in reversed(self._tables.runs.values()) if run.gate == clean(gate))
-        return next((deepcopy(run) for run in runs if run.kind == clean(kind)), None)
+        return next((replace(run, selection={}) for run in runs if run.kind == clean(kind)), None)
 
     def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
         asked = {clean(kind) for kind in kinds}

@@ -45,11 +45,12 @@ class RunClaims:
         ready = sa.select(*_SHOWN).where(open_ & (table.c.unmet == 0)).order_by(*best).limit(most)
         waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*best).limit(most)
         total = sa.select(sa.func.sum(table.c.estimate)).where(open_)
+        names = [column.name for column in _SHOWN]
         return Look(
-            tuple(QueuedTest(*row[:-1], unmet=row[-1]) for row in self._conn.execute(ready)),
+            tuple(QueuedTest(**dict(zip(names, row, strict=True))) for row in self._conn.execute(ready).tuples()),
             tuple(
-                QueuedTest(*row[:-2], requires=tuple(from_json(row[-1])), unmet=row[-2])
-                for row in self._conn.execute(waits)
+                QueuedTest(requires=tuple(from_json(row[-1])), **dict(zip(names, row[:-1], strict=True)))
+                for row in self._conn.execute(waits).tuples()
             ),
             float(self._conn.execute(total).scalar() or 0.0),
             self._holders(run),
@@ -78,14 +79,15 @@ class RunClaims:
         values = {**claimed, "worker": given["worker"], "lease_until": given["until"]}
         where = (table.c.run == run) & (table.c.nid == given["nid"]) & _WAITING
         taken = sa.update(table).where(where).values(**values).returning(*_SHOWN, table.c.requires)
-        rows = {row.nid: row._mapping for row in self._conn.execute(taken)} if wanted else {}  # noqa: SLF001 - public
+        found = self._conn.execute(taken).mappings() if wanted else ()
+        rows: dict[str, Mapping[str, Any]] = {row["nid"]: dict(row) for row in found}
         seen: set[str] = set()
         for nid in (nid for each in names for nid in each):
             if nid not in rows or nid in seen:
                 raise cannot_take(nid)
             seen.add(nid)
-        found = (rows[nid] for each in names for nid in each)
-        self._check(run, {row["position"]: row for row in found if row["unmet"]})
+        ordered = (rows[nid] for each in names for nid in each)
+        self._check(run, {row["position"]: row for row in ordered if row["unmet"]})
         return {
             clean(share.worker): tuple(planned(rows[nid]) for nid in each)
             for share, each in zip(shares, names, strict=True)

@@ -155,8 +155,9 @@ class SqlRuns:
 
     def newest(self, gate: str, kind: str) -> Run | None:
         mine = (table.c.gate == clean(gate)) & (table.c.kind == clean(kind))
-        row = one(self._conn, sa.select(table).where(mine).order_by(table.c.id.desc()).limit(1))
-        return None if row is None else _run(row)
+        light = [column for column in table.c if column.name != "selection"]
+        row = one(self._conn, sa.select(*light).where(mine).order_by(table.c.id.desc()).limit(1))
+        return None if row is None else _run({**row, "selection": "{}"})
 
     def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
         running = (table.c.gate == clean(gate)) & (table.c.state == RunState.RUNNING.value)

@@ -28,6 +28,7 @@ SECTION = {
     "cd_verdict": "Verdicts",
     "cd_history": "History",
     "cd_sample": "Samples",
+    "cd_escape": "Escapes",
 }
 PLACE = {"gates/s:gate": "gates/<gate>", "n:id": "<id>"}
 
