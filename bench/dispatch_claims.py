@@ -38,6 +38,10 @@ class Threaded:
         """One transaction."""
         return await threads.deferToThread(self._store.transact_now, fn)
 
+    async def read(self, fn: Callable[[Any], Any]) -> Any:
+        """One look."""
+        return await threads.deferToThread(self._store.read_now, fn)
+
 
 @contextmanager
 def databases(kind: str) -> Iterator[sa.Engine]:

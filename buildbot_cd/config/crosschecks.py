@@ -28,6 +28,10 @@ _NEEDS = {
         "rollout": "the stages in which hosts are switched",
     },
     "rollout": {"fleet": "hosts to bring the release to"},
+    "backstop": {
+        "gate": "landings, among which a failure's cause is looked for",
+        "checks": "the sharded test run, whose workers and tests it uses",
+    },
     "immune": {"rollout": "stages whose hosts are watched"},
 }
 

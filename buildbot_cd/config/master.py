@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from buildbot_cd.config import crosschecks
+from buildbot_cd.config.backstop import Backstop
 from buildbot_cd.config.document import parse
 from buildbot_cd.config.files import read_text
 from buildbot_cd.config.fleet import Fleet, Release, RolloutStage
@@ -42,6 +43,8 @@ class MasterConfig(Section):
     """The stages in which hosts are switched."""
     immune: Immune | None = None
     """The judge of the metrics."""
+    backstop: Backstop | None = None
+    """What idle test workers do."""
 
     @property
     def suite(self) -> Check | None:
@@ -89,6 +92,8 @@ def _objections(config: MasterConfig, present: Collection[str]) -> Iterator[cros
     meant = {nearest(key, MasterConfig.model_fields) for key in present}  # a misspelt section is not missing as well
     yield from crosschecks.missing_sections(meant)
     yield from crosschecks.check_checks(config.checks)
+    if config.backstop is not None and config.checks and config.suite is None:
+        yield ("backstop",), "needs a check that is a sharded test run: its workers and its tests"
     if config.fleet is not None:
         yield from crosschecks.check_fleet(config.fleet)
     yield from crosschecks.check_rollout(config.rollout, config.fleet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, warm
 from buildbot_cd.core.dispatch.leases import CRASHES, Held, lease, to_copy
-from buildbot_cd.store.rows import PlannedTest, TestResult
+from buildbot_cd.store.rows import PlannedTest, Share, TestResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,12 +56,14 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
     costs = [one.overhead for one in known.values() if one.overhead is not None]
     pace = warm(sum(costs) / len(costs) if costs else overhead)
     offer, askers = _offer(found, asks, known, 1 if alone else pool)
-    shares: dict[str, tuple[PlannedTest, ...]] = {}
-    estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)}
-    for worker, nids in assign(askers, offer, pace).items() if offer.ready else ():
-        if nids:
-            until = now + lease(sum(estimate[nid] for nid in nids))
-            shares[worker] = tx.runs.take(run, worker, nids, now, until)
+    assigned = assign(askers, offer, pace) if offer.ready else {}
+    estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)} if assigned else {}
+    dealt = [
+        Share(worker, nids, now + lease(sum(estimate[nid] for nid in nids)))
+        for worker, nids in assigned.items()
+        if nids
+    ]
+    shares = tx.runs.deal(run, dealt, now) if dealt else {}
     if not found.ready and not found.waiting and found.holders:
         shares |= _copies(tx, run, asks, now)
     return Given(shares, doomed)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Intent
     from buildbot_cd.engine.apply import Applied
     from buildbot_cd.store.interface import Store, Tx
-    from buildbot_cd.store.rows import HostRow, Rollout
+    from buildbot_cd.store.rows import Escape, HostRow, Rollout
 
 WATCHES_KEPT = 4
 """Rollouts whose looks are kept in memory; those that have ended are in their watches' logs."""
@@ -76,6 +76,12 @@ class Events:
 
         for told in await self.store.read(look):
             self._produce(("cd", "runs", str(told["run"]), "updated"), told)
+
+    def escape_changed(self, escape: Escape) -> None:
+        """The search for what broke a test moved on."""
+        told = {name: getattr(escape, name) for name in ("gate", "test", "culprit", "probability", "reason")}
+        body = {"id": escape.id, "state": escape.state.value, **told}
+        self._produce(("cd", "escapes", str(escape.id), escape.state.value), body)
 
     # -- rollouts
 

@@ -107,7 +107,7 @@ class Performer:
             reason=str(intent.payload.get("why") or intent.payload.get("reason") or intent.key),
             source=await self._source(intent),
             properties={"cd_epoch": intent.epoch, **dict(intent.payload.get("properties", {}))},
-            priority=GATE_PRIORITY - (intent.kind is EffectKind.STAGE),
+            priority=int(intent.payload.get("priority", GATE_PRIORITY)) - (intent.kind is EffectKind.STAGE),
         )
         await self.store.transact(lambda tx: tx.outbox.set_ref(intent.key, str(bsid)))
 

@@ -13,6 +13,7 @@ from twisted.internet import defer, task
 
 from buildbot_cd.core.landing.values import EffectKind, IntentState
 from buildbot_cd.engine.apply import answer, ask_look, ensure_gate, order, pushed, step
+from buildbot_cd.engine.backstop import Backstop
 from buildbot_cd.engine.builds import Builds
 from buildbot_cd.engine.checks import Checks
 from buildbot_cd.engine.events import Events
@@ -21,7 +22,7 @@ from buildbot_cd.engine.notices import Notices
 from buildbot_cd.engine.peers import BEAT, Peers
 from buildbot_cd.engine.perform import CALM, Performer, Trunk
 from buildbot_cd.engine.rollouts import Rollouts
-from buildbot_cd.engine.settings import plan_of, policy_of
+from buildbot_cd.engine.settings import backstop_of, plan_of, policy_of
 from buildbot_cd.engine.testruns import TestRuns
 from buildbot_cd.engine.views import Memory
 from buildbot_cd.errors import ControlRefused, StaleVersion
@@ -58,6 +59,7 @@ class Engine(BuildbotService):
     events: Events
     tests: TestRuns
     rollouts: Rollouts
+    backstop: Backstop
 
     def checkConfig(self, config: MasterConfig, folder: Path) -> None:
         """Buildbot's check of the configuration; cd.yaml was checked when it was read."""
@@ -121,6 +123,7 @@ class Engine(BuildbotService):
         self.builds = Builds(self.master)
         checks = Checks(self.store, plan, self._answered)
         self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self._run_changed, self.pause)
+        self.backstop = Backstop(self.store, self.gate, backstop_of(self.config), self.now, self.events.escape_changed)
         self.rollouts = Rollouts(self.store, self.config, self.folder, self.events)
         self._performer = Performer(self.store, self.builds, checks, trunk, self._notify, self._answered)
 
@@ -180,6 +183,8 @@ class Engine(BuildbotService):
             await self._decide()
             if await self._performer.perform(self.gate, self.now(), complete, full=full):
                 self._awake = True
+            if complete and await self.backstop.advance():
+                self._awake = True
             self._release_waiters()
 
     async def _decide(self) -> None:
@@ -237,6 +242,11 @@ class Engine(BuildbotService):
             return gate, None if intent.landing is None else tx.landings.get(intent.landing)
 
         return await self.store.transact(read)
+
+    async def advance_backstop(self) -> None:
+        """Let idle workers do something useful; a scheduler calls this every few seconds."""
+        if await self.backstop.advance():
+            self.wake()
 
     async def order(self, rule: Callable[[Snapshot], Move | None], check: Callable[[Tx], None] | None = None) -> None:
         """Carry out a person's order; raises ControlRefused with the reason if the rules do not allow it.

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from buildbot_cd.config.trunk import DAYS
+from buildbot_cd.core.backstop import Limits
 from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.people import People
 from buildbot_cd.core.landing.windows import Window
+from buildbot_cd.engine.backstop import Plan
 from buildbot_cd.engine.checks import CheckPlan
+from buildbot_cd.engine.escapes import Search
 from buildbot_cd.engine.stress import StressPlan
 
 if TYPE_CHECKING:
@@ -56,6 +59,15 @@ def _window(one: ClosedWindow) -> Window:
 def _minutes(text: str) -> int:
     hours, minutes = text.split(":")
     return int(hours) * 60 + int(minutes)
+
+
+def backstop_of(config: MasterConfig) -> Plan | None:
+    """What idle workers do; None if nothing was asked for."""
+    if config.backstop is None or config.suite is None or config.suite.tests is None:
+        return None
+    one = config.backstop
+    limits = Limits(sure=one.sure, most=one.probes, flake=one.flake)
+    return Plan(one.full, one.rolling, Search(limits, tuple(config.suite.tests.workers), config.trunk.branch))
 
 
 def plan_of(config: MasterConfig) -> CheckPlan:

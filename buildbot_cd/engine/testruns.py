@@ -19,6 +19,7 @@ from buildbot_cd.core.dispatch import (
     watched,
     with_overhead,
 )
+from buildbot_cd.core.dispatch.classes import before, waits
 from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
@@ -52,6 +53,9 @@ FEW = 4
 TRUSTED = 3
 """A test says something of its worker's speed if so many of its runs are known."""
 
+ON_TRUNK = frozenset({"gate", "backstop", "rolling"})
+"""Kinds of runs after which a passed test is known to be good on trunk, or on what trunk is about to be."""
+
 MISSING = "missing"
 """Outcome of a test that was asked for and gave no result."""
 
@@ -80,6 +84,8 @@ class TestRuns:
         self._serving: set[int] = set()
         self._begun: set[int] = set()
         self._reserves: dict[int, str] = {}
+        self._about: dict[int, tuple[str, str]] = {}
+        self._waiting: dict[tuple[int, str], float] = {}
 
     async def create(self, key: str, kind: str, revision: str) -> Run:
         """A run that belongs to no landing, such as a try build's."""
@@ -131,14 +137,43 @@ class TestRuns:
     async def claim(self, run: int, worker: str, *, alone: bool = False) -> tuple[PlannedTest, ...]:
         """What the worker runs next, longest way to the end first; ``alone`` if no other shard shares the run.
 
-        Empty if there is nothing for it at this moment; `idle` says whether there may be later.
+        Empty if there is nothing for it at this moment, or if it gives way (`gives_way`).
         """
+        if await self._yields(run, worker):
+            return ()
         waiter: defer.Deferred[tuple[PlannedTest, ...]] = defer.Deferred()
         self._asking.setdefault(run, {})[Ask(worker, alone)] = waiter
         if run not in self._serving:
             self._serving.add(run)
             defer.ensureDeferred(self._serve(run, gather=not alone)).addErrback(logged("buildbot_cd: a claim failed"))
         return await waiter
+
+    def gives_way(self, run: int, worker: str) -> bool:
+        """Whether the worker's last claim was put off because a run of a higher class has tests for that worker."""
+        return (run, worker) in self._waiting
+
+    async def _yields(self, run: int, worker: str) -> bool:
+        kind, _ = await self._known(run)
+        higher = before(kind)
+        if not higher:
+            return False
+
+        def busy(tx: Tx) -> bool:
+            return any(worker in tx.runs.worked(one)[1] for one in tx.runs.rivals(self.gate, higher))
+
+        since = self._waiting.get((run, worker), self.now())
+        if await self.store.read(busy) and waits(kind, self.now() - since):
+            self._waiting[run, worker] = since
+            return True
+        self._waiting.pop((run, worker), None)
+        return False
+
+    async def _known(self, run: int) -> tuple[str, str]:
+        """Kind and revision of a run; they never change, and its row may hold megabytes."""
+        if run not in self._about:
+            found = await self.get(run)
+            self._about[run] = (found.kind, found.revision) if found is not None else ("", "")
+        return self._about[run]
 
     async def _serve(self, run: int, *, gather: bool) -> None:
         """Answer all that ask now, then all that asked meanwhile, until nobody does."""
@@ -183,17 +218,19 @@ class TestRuns:
 
     async def report(self, run: int, worker: str, results: Sequence[TestResult]) -> None:
         """Record results and learn durations and the worker's speed; a second report of a test changes nothing."""
+        kind, revision = await self._known(run)
+        seen = (self.now(), revision) if kind in ON_TRUNK else None
 
         def write(tx: Tx) -> None:
             first = set(tx.runs.report(run, worker, results, self.now()))
             passed = {one.nid: one.seconds for one in results if one.nid in first and one.outcome == "passed"}
             if passed:
-                self._learn(tx, worker, passed)
+                self._learn(tx, worker, passed, seen)
 
         await self.store.transact(write)
         self.changed(run)
 
-    def _learn(self, tx: Tx, worker: str, passed: Mapping[str, float]) -> None:
+    def _learn(self, tx: Tx, worker: str, passed: Mapping[str, float], seen: tuple[float, str] | None) -> None:
         rows = tx.durations.get(self.gate, passed)
         known = {nid: Estimate.from_row(row) for nid, row in rows.items()}
         row = tx.durations.speeds(self.gate).get(worker)
@@ -201,7 +238,7 @@ class TestRuns:
         pairs = [(known[nid].seconds, took) for nid, took in passed.items() if nid in known and known[nid].n >= TRUSTED]
         learnt = watched(speed, pairs)
         fresh = {nid: updated(known.get(nid), took, learnt.log).to_row() for nid, took in passed.items()}
-        tx.durations.put(self.gate, fresh)
+        tx.durations.put(self.gate, fresh, seen)
         tx.durations.put_speeds(self.gate, {worker: (learnt.mean, learnt.n, learnt.overhead)})
 
     async def chunk_ended(self, worker: str, wall: float, tests: float) -> None:

@@ -14,6 +14,7 @@ from twisted.internet import defer
 from buildbot_cd.engine.builds import Builds
 from buildbot_cd.plugins.steps.begin_rollout import BeginRollout
 from buildbot_cd.plugins.steps.checkout import Checkout
+from buildbot_cd.plugins.steps.explain_escape import ExplainEscape
 from buildbot_cd.plugins.steps.finish_rollout import FinishRollout
 from buildbot_cd.plugins.steps.git_effect import GitEffect
 from buildbot_cd.plugins.steps.immune_system import ImmuneSystem
@@ -53,6 +54,12 @@ def builders_for(config: MasterConfig) -> list[BuilderConfig]:
             _builder("cd-test", suite.workers, [*checkout, run], "a shard: claims tests until none are left", avoid),
             _builder("cd-try", suite.workers, [*checkout, select, run], "tries a patch from a sandbox"),
         ]
+        if config.backstop is not None:
+            explain = ExplainEscape(python=suite.python)
+            made += [
+                _builder("cd-backstop", suite.workers, [*checkout, run], "runs what the gate left out", avoid),
+                _builder("cd-explain", suite.workers, [_checkout(config), explain], "says what would have told"),
+            ]
     return made + _deploying(config)
 
 

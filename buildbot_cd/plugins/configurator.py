@@ -21,6 +21,7 @@ from buildbot_cd.engine.service import Engine
 from buildbot_cd.engine.settings import plan_of
 from buildbot_cd.plugins.builders import builders_for
 from buildbot_cd.plugins.data.service import DataApi
+from buildbot_cd.plugins.schedulers.backstop import Backstop
 from buildbot_cd.plugins.schedulers.gate import Gate
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class ContinuousDeployment(ConfiguratorBase):
         driven = [builder.name for builder in ours] + list(plan_of(config).builders)
         gate = Gate(name="cd-gate", repository=trunk.repository, branch=trunk.branch, builderNames=driven)
         self.schedulers.append(gate)
+        if config.backstop is not None:
+            self.schedulers.append(Backstop(name="cd-backstop"))
         if config.fleet is not None and config.fleet.repair:
             timer = max(1, int(config.fleet.repair))
             self.schedulers.append(Periodic(name="cd-repair", builderNames=["cd-repair"], periodicBuildTimer=timer))

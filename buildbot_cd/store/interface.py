@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from buildbot_cd.core.landing.values import Snapshot
+    from buildbot_cd.store.interface_escapes import Escapes
     from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Pushes, Slots
     from buildbot_cd.store.interface_trust import Trust
     from buildbot_cd.store.interface_work import Durations, Rollouts, Runs, Verdicts
@@ -59,6 +60,10 @@ class Tx(Protocol):
     @property
     def trust(self) -> Trust:
         """Flakes, quarantines, wrong reverts."""
+
+    @property
+    def escapes(self) -> Escapes:
+        """Failures that the gate missed, and whose they are."""
 
     @property
     def verdicts(self) -> Verdicts:

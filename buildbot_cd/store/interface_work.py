@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Rollout,
         Run,
         RunTest,
+        Share,
         TestResult,
         Verdict,
     )
@@ -65,6 +66,12 @@ class Runs(Protocol):
         nothing, if a test is not there, is taken or done, or waits for something else.
         """
 
+    def deal(self, ident: int, shares: Sequence[Share], at: float) -> dict[str, tuple[PlannedTest, ...]]:
+        """As `take`, for several workers at once; gives each worker's tests. Nothing of a run that is not RUNNING.
+
+        Raises StoreError, changing nothing, also if two workers are to take one test.
+        """
+
     def held(self, ident: int) -> tuple[RunTest, ...]:
         """The tests that somebody has taken and that have no result, by position."""
 
@@ -107,6 +114,12 @@ class Runs(Protocol):
     def counts(self, ident: int) -> Counts:
         """How many are in which state."""
 
+    def newest(self, gate: str, kind: str) -> Run | None:
+        """The newest run of this kind, without its selection."""
+
+    def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
+        """The RUNNING runs of these kinds in which tests wait, by id."""
+
     def finish(self, ident: int, at: float, error: str = "") -> bool:
         """End the run; False if it had ended before."""
 
@@ -117,8 +130,13 @@ class Durations(Protocol):
     def get(self, gate: str, nids: Collection[str] | None = None) -> dict[str, tuple[float, float, float]]:
         """Nid to (number of observations, mean and variance of ln(milliseconds)); of these nids where given."""
 
-    def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
-        """Write these; others stay."""
+    def put(
+        self, gate: str, estimates: Mapping[str, tuple[float, float, float]], passed: tuple[float, str] | None = None
+    ) -> None:
+        """Write these; others stay. ``passed``: when and on which commit they passed just now, if on trunk."""
+
+    def ages(self, gate: str) -> dict[str, tuple[float, str]]:
+        """Nid to when it last passed on trunk or a candidate, 0 never, and on which commit."""
 
     def speeds(self, gate: str) -> dict[str, tuple[float, int, float | None]]:
         """Worker to (mean of ln(speed), number of tests, seconds that a chunk costs beside its tests)."""

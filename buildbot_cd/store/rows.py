@@ -100,6 +100,15 @@ class QueuedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker is to take, in this order, and until when it holds that without a sign of life."""
+
+    worker: str
+    nids: tuple[str, ...]
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """A worker with tests that it took and that have no result: how many, of how many seconds, the first since when."""
 
@@ -223,3 +232,44 @@ class Verdict:
     kind: str
     reason: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+class EscapeState(StrEnum):
+    """SEARCHING: probes run; EXPLAINING: the culprit is known, and what would have told is being looked up.
+
+    The others are ends: a landing is to blame, nobody is, something older than all suspects is, or it stays unknown.
+    """
+
+    SEARCHING = "searching"
+    EXPLAINING = "explaining"
+    FOUND = "found"
+    FLAKY = "flaky"
+    OLDER = "older"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A test that failed on trunk though the gate had let everything through; found by a run of the backstop.
+
+    ``suspects`` are the landings since the test was last seen to pass, oldest first; position 0 of a probe is the
+    commit ``base`` before all of them, position n is trunk with the first n. ``probes`` are lists of position, run and
+    outcome (``passed``, ``failed``, ``lost``; None while it runs). ``culprit`` is a landing, ``probability`` how sure
+    that is. ``told`` has what follows: tags, files, missing tag, rule, patch.
+    """
+
+    id: int
+    gate: str
+    test: str
+    run: int
+    found_at: float
+    base: str
+    suspects: tuple[int, ...]
+    state: EscapeState = EscapeState.SEARCHING
+    probes: tuple[tuple[int, int, str | None], ...] = ()
+    culprit: int | None = None
+    probability: float | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    ended_at: float | None = None
+    version: int = 0

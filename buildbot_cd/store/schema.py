@@ -207,6 +207,8 @@ run = sa.Table(
     _text("error"),
     sa.UniqueConstraint("key"),
     sa.Index(None, "landing", "id"),
+    sa.Index(None, "gate", "kind", "id"),
+    sa.Index(None, "gate", "state"),
 )
 
 run_test = sa.Table(
@@ -254,7 +256,10 @@ duration = sa.Table(
     _time("n"),
     _time("mean"),
     _time("variance"),
+    sa.Column("at", sa.Double, nullable=False, server_default="0"),
+    _text("revision", default=""),
 )
+"""``at`` is when the test last passed on trunk or a candidate, 0 never, and ``revision`` on which commit."""
 
 worker_speed = sa.Table(
     "cd_worker_speed",
@@ -319,3 +324,26 @@ verdict = sa.Table(
     _text("evidence"),
     sa.Index(None, "rollout", "id"),
 )
+
+escape = sa.Table(
+    "cd_escapes",
+    metadata,
+    _ident(),
+    _text("gate"),
+    _text("test"),
+    _number("run"),
+    _time("found_at"),
+    _text("base"),
+    _text("suspects"),
+    _text("state"),
+    _text("probes"),
+    _number("culprit", nullable=True),
+    _time("probability", nullable=True),
+    _text("told"),
+    _text("reason"),
+    _time("ended_at", nullable=True),
+    _number("version"),
+    sa.Index(None, "gate", "state", "id"),
+    sa.Index(None, "gate", "test", "id"),
+)
+"""``suspects``, ``probes`` and ``told`` are JSON; ``culprit`` is a landing."""

@@ -35,9 +35,9 @@ class Yard:
             done[0].raiseException()
         return done[0]
 
-    def planned(self, *tests: PlannedTest) -> int:
+    def planned(self, *tests: PlannedTest, kind: str = "gate") -> int:
         """A run with exactly these tests."""
-        run = self.now(self.runs.create(f"r{self.time}", "gate", "abc"))
+        run = self.now(self.runs.create(f"{kind}{self.time}", kind, "abc"))
         self.store.transact_now(lambda tx: tx.runs.plan(run.id, tests, {}, None, self.time))
         return int(run.id)
 
@@ -241,3 +241,47 @@ def test_a_runner_stays_only_where_it_pays() -> None:
     assert yard.now(yard.runs.files(run)) == ("t/f0.py", "t/f1.py")
     yard.time += 1
     assert yard.now(yard.runs.files(yard.planned(*many[:2]))) == ()
+
+
+def test_the_gate_goes_before_a_try_and_a_try_before_the_backstop() -> None:
+    """On a worker that both use, the lower class gets nothing at a chunk's end while tests of the higher one wait."""
+    yard = Yard()
+    tests = [PlannedTest(f"t{number}", 100.0, 100.0) for number in range(4)]
+    gate, tried, backstop = (yard.planned(*tests, kind=kind) for kind in ("gate", "try", "backstop"))
+    first = yard.claim(gate, "w1")
+    assert first
+    assert yard.claim(tried, "w1", alone=True) == []
+    assert yard.runs.gives_way(tried, "w1")
+    assert yard.claim(tried, "w2", alone=True)
+    assert (yard.claim(backstop, "w1"), yard.claim(backstop, "w2")) == ([], [])
+    yard.report(gate, "w1", "passed", *first)
+    while chunk := yard.claim(gate, "w1"):
+        yard.report(gate, "w1", "passed", *chunk)
+    assert not yard.runs.gives_way(gate, "w1")
+    assert yard.claim(tried, "w1", alone=True)
+    assert not yard.runs.gives_way(tried, "w1")
+
+
+def test_who_gives_way_does_not_wait_for_ever() -> None:
+    """A try has one chunk after a minute of waiting, and then gives way again; the backstop waits for half an hour."""
+    yard = Yard()
+    tests = [PlannedTest(f"t{number}", 100.0, 100.0) for number in range(9)]
+    gate, tried, backstop = (yard.planned(*tests, kind=kind) for kind in ("gate", "try", "backstop"))
+    assert yard.claim(gate, "w1")
+    assert (yard.claim(tried, "w1"), yard.claim(backstop, "w1")) == ([], [])
+    yard.time += 61
+    assert yard.claim(tried, "w1")
+    assert (yard.claim(tried, "w1"), yard.claim(backstop, "w1")) == ([], [])
+    yard.time += 1800
+    assert yard.claim(backstop, "w1")
+
+
+def test_when_a_test_passed_on_trunk_is_known() -> None:
+    """Runs of the gate and of the backstop tell it, a try does not: its patch is on no trunk."""
+    yard = Yard()
+    for kind, nid in (("gate", "a"), ("try", "b"), ("rolling", "c")):
+        run = yard.planned(PlannedTest(nid), kind=kind)
+        yard.claim(run, "w1")
+        yard.report(run, "w1", "passed", nid)
+    ages = yard.store.transact_now(lambda tx: tx.durations.ages("trunk"))
+    assert ages == {"a": (1000.0, "abc"), "b": (0.0, ""), "c": (1000.0, "abc")}

@@ -25,6 +25,7 @@ rules:
   - {paths: lib/**, tags: [lib]}
 tags: {app: all of it, lib: what others use}
 """
+OURS = "import sys; from buildbot_cd.cli.main import main; sys.exit(main())"
 LIB = """\
 import pytest
 
@@ -71,6 +72,22 @@ def test_stock_try_tells_what_failed_and_which_tag_is_missing(yard: Yard) -> Non
     assert build["properties"]["cd_engineer"][0] == "ada"
     assert build["patch"]["author"] == "ada"
     assert "mallory" not in str(build)
+    said = try_ours(yard, yard.clones["ada"])
+    assert "tests/test_lib.py::test_lib  [" in said
+    assert [one for one in said.splitlines() if one.startswith("cd-try: failure")] == [
+        line.replace("; missing tags: lib", "") for line in told[-1:]
+    ]
+
+
+def try_ours(yard: Yard, tree: Path) -> str:
+    """What our own command prints about the same patch, with both tags declared."""
+    word = yard.directory / "word"
+    word.write_text("secret\n")
+    argv = [sys.executable, "-c", OURS, "try", "--python", sys.executable, "--tags=app,lib"]
+    argv += [f"--master=127.0.0.1:{yard.site.try_port}", "--username=ada", f"--password-file={word}"]
+    done = subprocess.run(argv, cwd=tree, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1, done.stderr
+    return done.stdout
 
 
 def tried(yard: Yard) -> dict[str, Any]:

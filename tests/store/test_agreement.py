@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from buildbot_cd.core.landing.values import Effect, EffectKind, Freeze, Gate, Mode, Slot, State
 from buildbot_cd.errors import CdError
 from buildbot_cd.store import EngineStore, MemoryStore
-from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, TestResult
+from buildbot_cd.store.rows import HostRow, PlannedTest, RolloutState, Share, TestResult
 from buildbot_cd.store.schema import metadata
 from buildbot_cd.store.wanted import Wanted
 
@@ -280,6 +280,11 @@ class RunAgreement(Agreement):
     def run_claimed_blindly(self, ident: int, worker: str, nids: list[str], at: float) -> None:
         self.same(lambda tx: tx.runs.take(ident, worker, nids, at, at + 3))
 
+    @rule(ident=RUNS, each=st.lists(st.tuples(WORKERS, st.lists(NIDS, max_size=2)), max_size=3), at=TIMES)
+    def run_dealt(self, ident: int, each: list[tuple[str, list[str]]], at: float) -> None:
+        shares = [Share(worker, tuple(nids), at + 3) for worker, nids in dict(each).items()]
+        self.same(lambda tx: tx.runs.deal(ident, shares, at))
+
     @rule(ident=RUNS, worker=WORKERS, nid=NIDS, until=TIMES)
     def run_copied(self, ident: int, worker: str, nid: str, until: float) -> None:
         self.same(lambda tx: (tx.runs.copy(ident, worker, nid, until), tx.runs.held(ident)))
@@ -317,7 +322,17 @@ class RolloutAgreement(Agreement):
 
     @rule(gate=GATES, estimates=st.dictionaries(TEXTS, st.tuples(TIMES, TIMES, TIMES), max_size=3))
     def durations_put(self, gate: str, estimates: dict[str, tuple[float, float, float]]) -> None:
-        self.same(lambda tx: (tx.durations.put(gate, estimates), tx.durations.get(gate)))
+        self.same(lambda tx: (tx.durations.put(gate, estimates), tx.durations.get(gate), tx.durations.ages(gate)))
+
+    @rule(gate=GATES, nids=st.lists(NIDS, max_size=3), at=TIMES, revision=TEXTS)
+    def tests_passed(self, gate: str, nids: list[str], at: float, revision: str) -> None:
+        rows = dict.fromkeys(nids, (1.0, 2.0, 3.0))
+        self.same(lambda tx: (tx.durations.put(gate, rows, (at, revision)), tx.durations.ages(gate)))
+
+    @rule(gate=GATES)
+    def runs_sought(self, gate: str) -> None:
+        self.same(lambda tx: (tx.runs.newest(gate, "gate"), tx.runs.newest(gate, "none")))
+        self.same(lambda tx: (tx.runs.rivals(gate, ["gate"]), tx.runs.rivals(gate, []), tx.runs.rivals(gate, ["try"])))
 
     @rule(gate=GATES, nids=st.lists(TEXTS, max_size=2))
     def durations_read(self, gate: str, nids: list[str]) -> None:

@@ -32,7 +32,7 @@ def test_fresh_database_gets_every_table(empty: sa.Engine) -> None:
 def test_second_upgrade_changes_nothing(engine: sa.Engine) -> None:
     """An upgrade of a database that is up to date does nothing, and rows stay."""
     with engine.begin() as conn:
-        conn.exec_driver_sql("INSERT INTO cd_duration VALUES ('shop', 'a', 1, 2, 3)")
+        conn.exec_driver_sql("INSERT INTO cd_duration (gate, nid, n, mean, variance) VALUES ('shop', 'a', 1, 2, 3)")
     with engine.connect() as conn:
         upgrade(conn)
     with engine.connect() as conn:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """All resource types, and nothing else: Buildbot makes one of every resource type that it finds in this module."""
 
+from buildbot_cd.plugins.data.escapes import CdEscape
 from buildbot_cd.plugins.data.gates import CdGate, CdHistory, CdPusher
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
@@ -10,6 +11,7 @@ from buildbot_cd.plugins.data.trust import CdTrust
 
 __all__ = [
     "CdEffect",
+    "CdEscape",
     "CdFleet",
     "CdGate",
     "CdHistory",

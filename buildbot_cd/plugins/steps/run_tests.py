@@ -94,6 +94,9 @@ class RunTests(PytestStep):
             if chunk:
                 await self._run(chunk)
                 continue
+            if self.engine.tests.gives_way(self.run_id, self.workername):
+                await self.engine.pause(PATIENCE)
+                continue
             await self.engine.tests.release_gone(self.run_id, await self._at_work())
             if self.getProperty("cd_avoid") or await self.engine.tests.may_leave(self.run_id, self.workername):
                 return

@@ -7,7 +7,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from buildbot_cd.store.rows import HARMLESS, Holder, Look, PlannedTest, QueuedTest, Run, RunState, RunTest, WorkState
+from buildbot_cd.store.rows import (
+    HARMLESS,
+    Holder,
+    Look,
+    PlannedTest,
+    QueuedTest,
+    Run,
+    RunState,
+    RunTest,
+    Share,
+    WorkState,
+)
 from buildbot_cd.store.sql.run_claims import cannot_take
 from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import clean
@@ -58,21 +69,29 @@ class MemoryClaims:
     def take(
         self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
     ) -> tuple[PlannedTest, ...]:
+        return self.deal(ident, [Share(worker, tuple(nids), lease_until)], at).get(clean(worker), ())
+
+    def deal(self, ident: int, shares: Sequence[Share], at: float) -> dict[str, tuple[PlannedTest, ...]]:
         if self._existing(ident).state is not RunState.RUNNING:
-            return ()
-        name, wanted = clean(worker), dict.fromkeys(clean(nid) for nid in nids)
-        taken = [self._tables.run_tests.get((ident, nid)) for nid in wanted]
-        for nid, test in zip(wanted, taken, strict=True):
-            if test is None or test.state is not WorkState.WAITING:
+            return {}
+        wanted = [(share, nid) for share in shares for nid in dict.fromkeys(clean(nid) for nid in share.nids)]
+        taken: dict[str, RunTest] = {}
+        for share, nid in wanted:
+            test = self._tables.run_tests.get((ident, nid))
+            if test is None or test.state is not WorkState.WAITING or nid in taken:
                 raise cannot_take(nid)
-        mine = {*wanted, *(test.nid for test in self.held(ident) if test.worker == name)}
-        tests = [test for test in taken if test is not None]
-        for test in tests:
-            if not self._open(ident, test) <= mine:
-                raise cannot_take(test.nid)
-        for test in tests:
-            self._put(replace(test, state=WorkState.CLAIMED, worker=name, claimed_at=at, lease_until=lease_until))
-        return tuple(_planned(test) for test in tests)
+            held = WorkState.CLAIMED
+            name, until = clean(share.worker), share.lease_until
+            taken[nid] = replace(test, state=held, worker=name, claimed_at=at, lease_until=until)
+        held_by = {one.nid: one.worker for one in (*self.held(ident), *taken.values())}
+        for nid, test in taken.items():
+            if any(held_by.get(one) != test.worker for one in self._open(ident, test)):
+                raise cannot_take(nid)
+        for test in taken.values():
+            self._put(test)
+        return {
+            clean(share.worker): tuple(_planned(taken[nid]) for one, nid in wanted if one is share) for share in shares
+        }
 
     def held(self, ident: int) -> tuple[RunTest, ...]:
         return tuple(test for test in self.tests(ident) if test.state is WorkState.CLAIMED)

@@ -28,9 +28,18 @@ class MemoryDurations:
             if name == clean(gate) and (names is None or nid in names)
         }
 
-    def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
+    def put(
+        self, gate: str, estimates: Mapping[str, tuple[float, float, float]], passed: tuple[float, str] | None = None
+    ) -> None:
         name = as_key(gate, "gate")
-        self._tables.durations.update({(name, as_key(nid, "test")): one for nid, one in estimates.items()})
+        rows = {(name, as_key(nid, "test")): one for nid, one in estimates.items()}
+        self._tables.durations.update(rows)
+        if passed is not None:
+            self._tables.ages.update(dict.fromkeys(rows, (passed[0], clean(passed[1]))))
+
+    def ages(self, gate: str) -> dict[str, tuple[float, str]]:
+        known = [key for key in self._tables.durations if key[0] == clean(gate)]
+        return {key[1]: self._tables.ages.get(key, (0.0, "")) for key in known}
 
     def speeds(self, gate: str) -> dict[str, tuple[float, int, float | None]]:
         return {worker: speed for (name, worker), speed in self._tables.speeds.items() if name == clean(gate)}

@@ -23,7 +23,7 @@ from buildbot_cd.store.sql.runs import new_run
 from buildbot_cd.store.text import as_stored, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from buildbot_cd.store.rows import PlannedTest, TestResult
 
@@ -114,6 +114,16 @@ class MemoryRuns(MemoryClaims):
             done=len(done),
             failed=sum(test.outcome not in HARMLESS for test in done),
         )
+
+    def newest(self, gate: str, kind: str) -> Run | None:
+        runs = (run for run in reversed(self._tables.runs.values()) if run.gate == clean(gate))
+        return next((replace(run, selection={}) for run in runs if run.kind == clean(kind)), None)
+
+    def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
+        asked = {clean(kind) for kind in kinds}
+        runs = (run for run in self._tables.runs.values() if run.gate == clean(gate) and run.kind in asked)
+        running = [run.id for run in runs if run.state is RunState.RUNNING]
+        return tuple(ident for ident in running if self.counts(ident).waiting)
 
     def finish(self, ident: int, at: float, error: str = "") -> bool:
         run = self._existing(ident)

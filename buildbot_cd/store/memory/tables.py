@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.trust import Quarantine
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
-    from buildbot_cd.store.rows import HostRow, Rollout, Run, RunTest, Verdict
+    from buildbot_cd.store.rows import Escape, HostRow, Rollout, Run, RunTest, Verdict
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Tables:
     rollouts: dict[int, Rollout] = field(default_factory=dict)
     hosts: dict[tuple[int, str], HostRow] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    escapes: dict[int, Escape] = field(default_factory=dict)
+    ages: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         """A snapshot, to go on with or to go back to."""

@@ -37,15 +37,22 @@ class SqlDurations:
             found |= {nid: (n, mean, variance) for nid, n, mean, variance in self._conn.execute(part)}
         return found
 
-    def put(self, gate: str, estimates: Mapping[str, tuple[float, float, float]]) -> None:
+    def put(
+        self, gate: str, estimates: Mapping[str, tuple[float, float, float]], passed: tuple[float, str] | None = None
+    ) -> None:
+        seen = {} if passed is None else {"at": passed[0], "revision": clean(passed[1])}
         name = as_key(gate, "gate")
         # Two nids may be one after cleaning: the last one counts.
         values = {as_key(nid, "test"): estimate for nid, estimate in estimates.items()}
         rows = [
-            {"gate": name, "nid": nid, "n": n, "mean": mean, "variance": variance}
+            {"gate": name, "nid": nid, "n": n, "mean": mean, "variance": variance, **seen}
             for nid, (n, mean, variance) in values.items()
         ]
         upsert(self._conn, table, rows)
+
+    def ages(self, gate: str) -> dict[str, tuple[float, str]]:
+        query = sa.select(table.c.nid, table.c.at, table.c.revision).where(table.c.gate == clean(gate))
+        return {nid: (at, revision) for nid, at, revision in self._conn.execute(query)}
 
     def speeds(self, gate: str) -> dict[str, tuple[float, int, float | None]]:
         rows = many(self._conn, sa.select(worker_speed).where(worker_speed.c.gate == clean(gate)))

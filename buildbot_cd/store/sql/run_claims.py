@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from buildbot_cd.store.text import clean, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from buildbot_cd.store.rows import Share
 
 _WAITING = table.c.state == WorkState.WAITING.value
 _CLAIMED = table.c.state == WorkState.CLAIMED.value
@@ -42,10 +45,12 @@ class RunClaims:
         ready = sa.select(*_SHOWN).where(open_ & (table.c.unmet == 0)).order_by(*best).limit(most)
         waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*best).limit(most)
         total = sa.select(sa.func.sum(table.c.estimate)).where(open_)
+        names = [column.name for column in _SHOWN]
         return Look(
-            tuple(QueuedTest(**row) for row in many(self._conn, ready)),
+            tuple(QueuedTest(**dict(zip(names, row, strict=True))) for row in self._conn.execute(ready).tuples()),
             tuple(
-                QueuedTest(**{**row, "requires": tuple(from_json(row["requires"]))}) for row in many(self._conn, waits)
+                QueuedTest(requires=tuple(from_json(row[-1])), **dict(zip(names, row[:-1], strict=True)))
+                for row in self._conn.execute(waits).tuples()
             ),
             float(self._conn.execute(total).scalar() or 0.0),
             self._holders(run),
@@ -61,29 +66,56 @@ class RunClaims:
         )
         return tuple(sorted((Holder(*row) for row in self._conn.execute(query)), key=lambda one: one.worker))
 
-    def take(self, run: int, worker: str, nids: Sequence[str], at: float, until: float) -> tuple[PlannedTest, ...]:
-        """See `interface_work.Runs.take`. One statement takes and reads; an error leaves it to the roll-back."""
-        names = list(dict.fromkeys(clean(nid) for nid in nids))
-        claimed = {"state": WorkState.CLAIMED.value, "worker": worker, "claimed_at": at, "lease_until": until}
-        rows: dict[str, Mapping[str, Any]] = {}
-        for part in _parts(names):
-            where = (table.c.run == run) & table.c.nid.in_(part) & _WAITING
-            taken = sa.update(table).where(where).values(**claimed).returning(*_SHOWN, table.c.requires)
-            rows |= {row.nid: row._mapping for row in self._conn.execute(taken)}  # noqa: SLF001 - a public attribute
-        for nid in names:
-            if nid not in rows:
+    def deal(self, run: int, shares: Sequence[Share], at: float) -> dict[str, tuple[PlannedTest, ...]]:
+        """See `interface_work.Runs.deal`. One statement takes and reads all; an error leaves it to the roll-back."""
+        names = [list(dict.fromkeys(clean(nid) for nid in share.nids)) for share in shares]
+        wanted = [
+            {"nid": nid, "worker": clean(share.worker), "until": share.lease_until}
+            for share, each in zip(shares, names, strict=True)
+            for nid in each
+        ]
+        given = self._given(wanted)
+        claimed = {"state": WorkState.CLAIMED.value, "claimed_at": at}
+        values = {**claimed, "worker": given["worker"], "lease_until": given["until"]}
+        where = (table.c.run == run) & (table.c.nid == given["nid"]) & _WAITING
+        taken = sa.update(table).where(where).values(**values).returning(*_SHOWN, table.c.requires)
+        found = self._conn.execute(taken).mappings() if wanted else ()
+        rows: dict[str, Mapping[str, Any]] = {row["nid"]: dict(row) for row in found}
+        seen: set[str] = set()
+        for nid in (nid for each in names for nid in each):
+            if nid not in rows or nid in seen:
                 raise cannot_take(nid)
-        self._check(run, worker, {rows[nid]["position"]: rows[nid] for nid in names if rows[nid]["unmet"]})
-        return tuple(planned(rows[nid]) for nid in names)
+            seen.add(nid)
+        ordered = (rows[nid] for each in names for nid in each)
+        self._check(run, {row["position"]: row for row in ordered if row["unmet"]})
+        return {
+            clean(share.worker): tuple(planned(rows[nid]) for nid in each)
+            for share, each in zip(shares, names, strict=True)
+        }
 
-    def _check(self, run: int, worker: str, waiting: Mapping[int, Mapping[str, Any]]) -> None:
-        """Whether what these wait for is all held by the worker."""
-        need = sa.join(run_need, table, (table.c.run == run_need.c.run) & (table.c.position == run_need.c.need))
+    def _given(self, wanted: Sequence[Mapping[str, Any]]) -> dict[str, sa.ColumnElement[Any]]:
+        """The wanted rows as a table of the statement: one parameter, however many they are."""
+        text = sa.cast(sa.bindparam("wanted", json.dumps(wanted)), sa.Text)
+        if self._conn.dialect.name == "postgresql":
+            columns = (sa.column("nid", sa.Text), sa.column("worker", sa.Text), sa.column("until", sa.Double))
+            rows = sa.func.json_to_recordset(sa.cast(text, sa.JSON)).table_valued(*columns, name="given")
+            return dict(rows.render_derived(name="given", with_types=True).c)
+        value = sa.func.json_each(text).table_valued("value", name="given").c.value
+        parts = [sa.func.json_extract(value, f"$.{name}").label(name) for name in ("nid", "worker", "until")]
+        # The limit keeps SQLite from reading the JSON anew for each test: it makes a table of it, and an index.
+        return dict(sa.select(*parts).limit(len(wanted)).subquery("given").c)
+
+    def _check(self, run: int, waiting: Mapping[int, Mapping[str, Any]]) -> None:
+        """Whether what these wait for is all held by the worker that holds them."""
+        follower = table.alias()
+        both = (table.c.run == run) & (table.c.position == run_need.c.need) & (table.c.worker == follower.c.worker)
+        mine = (follower.c.run == run) & (follower.c.position == run_need.c.position)
+        need = sa.join(run_need, follower, mine).join(table, both)
         for part in _parts(list(waiting)):
             query = (
                 sa.select(run_need.c.position, sa.func.count())
                 .select_from(need)
-                .where((run_need.c.run == run) & run_need.c.position.in_(part) & _CLAIMED & (table.c.worker == worker))
+                .where((run_need.c.run == run) & run_need.c.position.in_(part) & _CLAIMED)
                 .group_by(run_need.c.position)
             )
             held: dict[int, int] = dict(self._conn.execute(query).tuples().all())

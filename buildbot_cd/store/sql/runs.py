@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.store.rows import HARMLESS, Counts, Look, Run, RunState, RunTest, WorkState
+from buildbot_cd.store.rows import HARMLESS, Counts, Look, Run, RunState, RunTest, Share, WorkState
 from buildbot_cd.store.schema import run as table
 from buildbot_cd.store.schema import run_test
 from buildbot_cd.store.sql.run_claims import RunClaims
@@ -17,7 +17,7 @@ from buildbot_cd.store.sql.statements import many, missing, next_id, one
 from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from buildbot_cd.store.rows import PlannedTest, TestResult
 
@@ -91,9 +91,12 @@ class SqlRuns:
     def take(
         self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
     ) -> tuple[PlannedTest, ...]:
+        return self.deal(ident, [Share(worker, tuple(nids), lease_until)], at).get(clean(worker), ())
+
+    def deal(self, ident: int, shares: Sequence[Share], at: float) -> dict[str, tuple[PlannedTest, ...]]:
         if self._state(ident) is not RunState.RUNNING:
-            return ()
-        return self._claims.take(ident, clean(worker), nids, at, lease_until)
+            return {}
+        return self._claims.deal(ident, shares, at)
 
     def held(self, ident: int) -> tuple[RunTest, ...]:
         self._state(ident)
@@ -149,6 +152,18 @@ class SqlRuns:
             if state == WorkState.DONE.value and outcome not in HARMLESS:
                 totals["failed"] += number
         return Counts(**totals)
+
+    def newest(self, gate: str, kind: str) -> Run | None:
+        mine = (table.c.gate == clean(gate)) & (table.c.kind == clean(kind))
+        light = [column for column in table.c if column.name != "selection"]
+        row = one(self._conn, sa.select(*light).where(mine).order_by(table.c.id.desc()).limit(1))
+        return None if row is None else _run({**row, "selection": "{}"})
+
+    def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
+        running = (table.c.gate == clean(gate)) & (table.c.state == RunState.RUNNING.value)
+        waits = (run_test.c.run == table.c.id) & (run_test.c.state == WorkState.WAITING.value)
+        asked = running & table.c.kind.in_([clean(kind) for kind in kinds]) & sa.exists().where(waits)
+        return tuple(self._conn.execute(sa.select(table.c.id).where(asked).order_by(table.c.id)).scalars())
 
     def finish(self, ident: int, at: float, error: str = "") -> bool:
         self._state(ident)

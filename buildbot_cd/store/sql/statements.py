@@ -30,12 +30,16 @@ def insert_if_absent(conn: sa.Connection, table: sa.Table, values: Mapping[str, 
 
 
 def upsert(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows, each over the one with the same primary key."""
+    """Write the rows, each over the one with the same primary key; columns that they do not name stay."""
     if not rows:
         return
     insert: Any = (postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert)(table)
     keys = [column.name for column in table.primary_key]
-    changed = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    changed = {
+        column.name: insert.excluded[column.name]
+        for column in table.columns
+        if column.name in rows[0] and column.name not in keys
+    }
     conn.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
 
 

@@ -30,6 +30,7 @@ SECTION = {
     "cd_sample": "Samples",
     "cd_pusher": "Pushers",
     "cd_trust": "Trust",
+    "cd_escape": "Escapes",
 }
 PLACE = {"gates/s:gate": "gates/<gate>", "s:who": "<who>", "n:id": "<id>"}
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 A, B, C = (f"pytest:t.py::{one}" for one in "abc")
 D = "pytest:t.py::d"
+BUILD = 7
 
 
 class Shard(RunTests):
@@ -32,6 +33,7 @@ class Shard(RunTests):
     def __init__(self, yard: Yard) -> None:
         super().__init__()
         self.yard = yard
+        self.build = SimpleNamespace(buildid=BUILD)  # type: ignore[assignment]
 
     @property
     def engine(self) -> Any:
@@ -85,7 +87,9 @@ class Yard:
         self.clock = task.Clock()
         self.store = MemoryStore()
         tests = TestRuns(self.store, "trunk", lambda: 1, self.clock.seconds, lambda _run: None)
-        self.engine = SimpleNamespace(tests=tests, now=self.clock.seconds, pause=self.pause)
+        self.engine = SimpleNamespace(
+            tests=tests, now=self.clock.seconds, pause=self.pause, builds=SimpleNamespace(at_work=self.at_work)
+        )
         self.run = self.store.transact_now(lambda tx: tx.runs.create("r", "trunk", None, "gate", "abc", 0.0)).id
         planned = [PlannedTest(nid, 0.1, 4 - rank) for rank, nid in enumerate(nids or (A, B, C, D))]
         self.store.transact_now(lambda tx: tx.runs.plan(self.run, planned, {}, None, 0.0))
@@ -94,6 +98,11 @@ class Yard:
         self.chunks: list[list[str]] = []
         self.fresh, self.cooled, self.can_warm = 0, False, True
         self.runner: Any = self.good
+
+    async def at_work(self, builder: str) -> dict[str, int]:
+        """This build alone is at work."""
+        assert builder == "cd-test"
+        return {"w1": BUILD}
 
     async def pause(self, seconds: float) -> None:
         """Time goes by."""

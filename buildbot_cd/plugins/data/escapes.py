@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``cd/escapes``: failures that the gate missed."""
+# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import base, types
+
+from buildbot_cd.engine.views.escapes import escape_view, escapes_view
+from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe, texts
+
+if TYPE_CHECKING:
+    from buildbot_cd.engine.views import Lens
+    from buildbot_cd.store.interface import Tx
+
+
+class EscapeEndpoint(CdEndpoint):
+    """One escape."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/escapes/n:id"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return escape_view(tx, kwargs["id"])
+
+
+class EscapesEndpoint(CdEndpoint):
+    """The newest escapes."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/escapes"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return escapes_view(tx, self.engine.gate)
+
+
+class CdEscape(base.ResourceType):
+    """A test that failed on trunk though the gate had let everything through."""
+
+    name = "cd_escape"
+    plural = "escapes"
+    endpoints = [EscapeEndpoint, EscapesEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        id = types.Integer()
+        gate = types.String()
+        test = types.String()
+        run = types.Integer()
+        found_at = Number()
+        base = types.String()
+        suspects = ids()
+        state = types.String()
+        open = types.Boolean()
+        probes = Json()
+        culprit = maybe(types.Integer())
+        probability = maybe(Number())
+        missing_tag = types.String()
+        rule = types.String()
+        patch = types.String()
+        tags = texts()
+        declared = texts()
+        files = texts()
+        reason = types.String()
+        ended_at = maybe(Number())
+        version = types.Integer()
+
+    entityType = EntityType(name)
