@@ -29,6 +29,8 @@ class Unit(NamedTuple):
     path: str
     name: str
     why: str
+    later: bool = False
+    """Whether that matters only if a witness of the change is run by no test."""
 
 
 @dataclass
@@ -40,6 +42,8 @@ class UnitChange:
     """Changed files of which all units are told."""
     below: dict[str, str] = field(default_factory=dict)
     """Folders of which every test is concerned, each with the reason."""
+    witnesses: list[tuple[str, str]] = field(default_factory=list)
+    """(path, name) of changed functions, which also had a part in what an import made."""
     whole: bool = False
     """Whether the program got to its end: without that nothing of this counts."""
 
@@ -47,7 +51,11 @@ class UnitChange:
         """Take one of its events in."""
         kind = event.get("event")
         if kind == "unit":
-            self.units.append(Unit(str(event["path"]), str(event["name"]), str(event.get("why") or "")))
+            self.units.append(
+                Unit(str(event["path"]), str(event["name"]), str(event.get("why") or ""), bool(event.get("later")))
+            )
+        elif kind == "witness":
+            self.witnesses.append((str(event["path"]), str(event["name"])))
         elif kind == "read":
             self.read.add(str(event["path"]))
         elif kind == "below":
@@ -92,7 +100,8 @@ def reached(
     """
     found: dict[str, list[Evidence]] = defaultdict(list)
     if change.whole and known.tests:
-        _by_units(change.units, known, found)
+        seen = all(known.ran(key(*one)) for one in change.witnesses)
+        _by_units([one for one in change.units if not (one.later and seen)], known, found)
         if change.units:
             _unseen(known, tests, found)
         _below(change.below, tests, found)
@@ -106,15 +115,19 @@ def reached(
 
 
 def _by_units(units: Iterable[Unit], known: FunctionMap, found: dict[str, list[Evidence]]) -> None:
-    seen: set[tuple[str, str]] = set()
-    for unit in units:
-        nids = known.ran(key(unit.path, unit.name))
-        chance = LIKELY * max(len(nids), 1) ** -SPREAD
-        why = f"{shown(unit.why)}; it ran {shown(_told(unit))}"
-        for nid in nids:
-            if (nid, unit.why) not in seen:
-                seen.add((nid, unit.why))
-                found[nid].append(Evidence(why, chance))
+    """A cause that reaches a test by several units counts once, by the one that the fewest tests ran."""
+    reach = [(unit, known.ran(key(unit.path, unit.name))) for unit in units]
+    by_cause: dict[str, set[str]] = defaultdict(set)
+    for unit, nids in sorted(reach, key=lambda one: len(one[1])):
+        if nids:
+            seen = by_cause[unit.why]
+            evidence = Evidence(
+                f"{shown(unit.why)}; it ran {shown(_told(unit))}", LIKELY * len(nids) ** -SPREAD, direct=True
+            )
+            for nid in nids:
+                if nid not in seen:
+                    found[nid].append(evidence)
+            seen.update(nids)
 
 
 def _told(unit: Unit) -> str:

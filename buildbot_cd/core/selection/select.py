@@ -196,16 +196,20 @@ def _missing(
     }
     if not tags:
         return tuple(found.values())
-    open_ = {
-        test.nid: (test.tags, why)
-        for test in tests
-        if test.nid in reached.tests and test.nid not in chosen and test.tags and (why := reached.direct(test.nid))
-    }
-    while open_ := {nid: one for nid, one in open_.items() if not one[0] & found.keys()}:
-        counts = Counter(tag for carried, _ in open_.values() for tag in carried)
+    bearers: dict[str, list[tuple[frozenset[str], str]]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for test in tests:
+        if test.nid in reached.tests and test.nid not in chosen and not test.tags & found.keys():
+            why = reached.direct(test.nid)
+            counts.update(test.tags if why else ())
+            for tag in test.tags if why else ():
+                bearers[tag].append((test.tags, why or ""))
+    while +counts:
         tag = min(counts, key=lambda one: (-counts[one], one))
-        why = next(why for carried, why in open_.values() if tag in carried)
-        because = f"{why}; {counts[tag]} tests of {tag} are concerned"
+        because = f"{bearers[tag][0][1]}; {counts[tag]} tests of {tag} are concerned"
+        for carried, _ in bearers[tag]:
+            if not carried & found.keys():
+                counts.subtract(carried)
         found[tag] = MissingTag(tag, because, len(index.by_tag[tag]))
     return tuple(found.values())
 

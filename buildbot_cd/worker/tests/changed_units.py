@@ -12,8 +12,9 @@ there the names that it binds are followed to who uses them, through other modul
 import is followed to what was made with it. Following goes by bare names, so it finds too much rather than too little.
 Comments, layout, order and docstrings without examples are no change.
 
-Events: ``unit`` (``path``, ``name``, ``why``) for each unit that may behave differently; ``read`` (``path``) for each
-changed file whose units are told; ``below`` (``path``, ``why``) if every test under a folder is concerned; ``end``.
+Events: ``unit`` (``path``, ``name``, ``why``) for each unit that may behave differently, with ``later`` if that matters
+only where a ``witness`` (``path``, ``name``) is run by no test; ``read`` (``path``) for each changed file whose units
+are told; ``below`` (``path``, ``why``) if every test under a folder is concerned; ``end``.
 """
 
 from __future__ import annotations
@@ -32,12 +33,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-FILE, MODULE = "<file>", "<module>"
-LOOSE = ("<lambda>", "<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
+    from buildbot_cd.worker.tests import syntax_outline as syntax
+    from buildbot_cd.worker.tests.syntax_outline import Function, Outline, Statement
+
+    Name = tuple[str, str]  # a variable of a module: the module's path, and the name
+else:
+    try:
+        import cd_outline as syntax  # beside this file on a worker
+    except ImportError:
+        import syntax_outline as syntax
+
+FILE = "<file>"
 WIDTH = 3000  # characters of JSON on one line of stdout
-MOST_NAMES = 400  # followed names; beyond them the change is as wide as its file
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def key(path: str, name: str) -> int:
@@ -55,139 +62,6 @@ def say(kind: str, **fields: Any) -> None:
     sys.stdout.write("".join(piece + "\n" for piece in pieces))
 
 
-# -- one file
-
-
-class Function:
-    """A function that is not inside of another one; overloads and setters of one name count together."""
-
-    def __init__(self) -> None:
-        self.body: list[str] = []
-        self.head: list[str] = []
-        self.made: list[str] = []  # decorators, examples in its docstring
-        self.uses: set[str] = set()  # names that its body and its arguments' names mention
-        self.needs: set[str] = set()  # names that it takes to define it: decorators, defaults, annotations
-
-    def add(self, node: Any) -> None:
-        """One definition."""
-        text = ast.get_docstring(node, clean=False)
-        body = node.body[1:] if text is not None else node.body
-        self.body.append(dumped(body))
-        self.head.append(dumped([node.args, node.returns]) + type(node).__name__)
-        self.made.append(dumped(node.decorator_list) + (text if text and ">>>" in text else ""))
-        local = {one.id for part in body for one in ast.walk(part) if is_bound(one)}
-        self.uses |= {name for part in body for name in mentioned(part) if name not in local}
-        self.uses |= {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
-        for part in (*node.decorator_list, node.args, *([node.returns] if node.returns else [])):
-            self.needs |= mentioned(part)
-
-
-class Statement:
-    """A statement that an import runs: ``scope`` is its class with a dot, or empty."""
-
-    def __init__(self, scope: str, text: str, binds: set[str], uses: set[str], star: bool = False) -> None:
-        self.scope, self.text, self.binds, self.uses, self.star = scope, text, binds, uses, star
-
-
-class Outline:
-    """A file's functions, classes and statements."""
-
-    def __init__(self, tree: Any) -> None:
-        self.functions: dict[str, Function] = {}
-        self.classes: dict[str, tuple[str, set[str]]] = {}  # by qualified name: its head, and names in that
-        self.statements: list[Statement] = []
-        self.visit(tree.body, "")
-
-    def visit(self, nodes: list[Any], scope: str) -> None:
-        """What stands in a module, a class, or a block of one."""
-        for node in nodes:
-            if isinstance(node, FUNCTIONS):
-                self.functions.setdefault(scope + node.name, Function()).add(node)
-            elif isinstance(node, ast.ClassDef):
-                head = [*node.bases, *node.keywords, *node.decorator_list]
-                names = {name for part in head for name in mentioned(part)}
-                self.classes[scope + node.name] = (dumped(head), names)
-                self.visit(node.body, scope + node.name + ".")
-            elif any(isinstance(getattr(node, block, None), list) for block in BLOCKS):
-                self.block(node, scope)
-            elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-                star = isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-                self.statements.append(Statement(scope, ast.dump(node), bound(node), mentioned(node), star))
-
-    def block(self, node: Any, scope: str) -> None:
-        """``if``, ``try`` and the like: what decides in its head is about all that is bound inside."""
-        blocks = [getattr(node, block) for block in BLOCKS if isinstance(getattr(node, block, None), list)]
-        heads = [one for name, one in ast.iter_fields(node) if name not in BLOCKS]
-        parts = [one for head in heads for one in (head if isinstance(head, list) else [head])]
-        parts = [one for one in parts if isinstance(one, ast.AST)]
-        if parts:
-            inside = {name for stmts in blocks for one in stmts for name in bound(one)}
-            uses = {name for part in parts for name in mentioned(part)}
-            names = inside | {name for part in parts for name in stored(part)}
-            self.statements.append(Statement(scope, type(node).__name__ + dumped(parts), names, uses))
-        for stmts in blocks:
-            self.visit(stmts, scope)
-
-    def members(self, name: str) -> list[str]:
-        """The functions of a class and of those inside of it."""
-        return [one for one in self.functions if one.startswith(name + ".")]
-
-
-def outline(text: str) -> Outline | None:
-    """None if this is no Python that we can read."""
-    try:
-        return Outline(ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def dumped(nodes: Iterable[Any]) -> str:
-    """The normal form of a piece of syntax: without places, comments and layout."""
-    return ";".join(ast.dump(one) for one in nodes if one is not None)
-
-
-def is_bound(node: Any) -> bool:
-    """Whether this is a name that is assigned to."""
-    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-
-
-def mentioned(node: Any) -> set[str]:
-    """The names in a piece of syntax: variables, attributes, what is imported, and texts that could be names."""
-    found: set[str] = set()
-    for one in ast.walk(node):
-        if isinstance(one, ast.Name):
-            found.add(one.id)
-        elif isinstance(one, ast.Attribute):
-            found.add(one.attr)
-        elif isinstance(one, ast.alias):
-            found.update(one.name.split("."))
-        elif isinstance(one, ast.Constant) and isinstance(one.value, str) and len(one.value) < 100:
-            found.update(part for part in one.value.split(".") if part.isidentifier())
-    return found
-
-
-def stored(node: Any) -> set[str]:
-    """The names that a piece of syntax assigns to."""
-    return {one.id for one in ast.walk(node) if is_bound(one)}
-
-
-def bound(node: Any) -> set[str]:
-    """The names that mean something else after this statement; for a mere call all that it mentions."""
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {one.asname or one.name.partition(".")[0] for one in node.names}
-    if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete)):
-        several = isinstance(node, (ast.Assign, ast.Delete))
-        targets = node.targets if several else [node.target]  # type: ignore[attr-defined]
-        found = {name for one in targets for name in mentioned(one)}
-        listed = isinstance(node, ast.Assign) and "__all__" in found
-        return found | (mentioned(node.value) if listed else set())  # type: ignore[attr-defined]
-    if isinstance(node, ast.Expr):
-        return mentioned(node)
-    return {name for one in ast.iter_child_nodes(node) for name in bound(one)} | stored(node)
-
-
 # -- the change
 
 
@@ -198,67 +72,73 @@ class Change:
         """``texts`` are the checkout's Python files by path."""
         self.texts, self.imported = texts, imported
         self.outlines: dict[str, Outline | None] = {}
-        self.units: dict[tuple[str, str], str] = {}
+        self.modules: dict[str, list[str]] = {}  # by dotted name, or the end of one, the files that it may mean
+        for path in texts:
+            parts = path[:-3].split("/")
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            for at in range(len(parts)):
+                self.modules.setdefault(".".join(parts[at:]), []).append(path)
+        self.units: dict[tuple[str, str], tuple[str, bool]] = {}
         self.below: dict[str, str] = {}
-        self.values: dict[str, str] = {}  # names that mean something else, each with the cause
-        self.acts: dict[str, str] = {}  # functions that an import called and that behave differently
-        self.fresh: set[str] = set()
+        self.values: dict[Name, str] = {}  # variables that mean something else, each with the cause
+        self.acts: dict[Name, str] = {}  # functions that an import called and that behave differently
+        self.fresh: set[Name] = set()
+        self.later: list[tuple[str, str, str, bool]] = []  # what matters if no test runs the unit itself
+        self.is_later = False
 
     def unit(self, path: str, name: str, why: str) -> None:
         """It may behave differently."""
-        self.units.setdefault((path, name), why)
+        self.units.setdefault((path, name), (why, self.is_later))
 
-    def value(self, names: Iterable[str], why: str) -> None:
-        """These names mean something else."""
+    def value(self, path: str, names: Iterable[str], why: str) -> None:
+        """These variables of a module mean something else."""
         for name in names:
-            if name not in self.values:
-                self.values[name] = why
-                self.fresh.add(name)
+            if (path, name) not in self.values:
+                self.values[path, name] = why
+                self.fresh.add((path, name))
 
     def act(self, path: str, name: str, why: str) -> None:
-        """The function behaves differently: if an import called it, so does what was made with it."""
-        if key(path, name) in self.imported:
-            parts = name.split(".")
-            special = len(parts) > 1 and parts[-1].startswith("__")
-            for one in parts[-2:] if special else parts[-1:]:
-                if one not in self.acts and one not in self.values:
-                    self.acts[one] = why
-                    self.fresh.add(one)
+        """The function behaves differently, and an import called it: so does what was made with it."""
+        top = name.partition(".")[0]
+        if (path, top) not in self.acts and (path, top) not in self.values and key(path, name) in self.imported:
+            self.acts[path, top] = why
+            self.fresh.add((path, top))
 
-    def whole_class(self, path: str, name: str, outlines: Iterable[Outline], why: str) -> None:
+    def whole_class(self, path: str, name: str, outlines: Iterable[Outline | None], why: str) -> None:
         """A class is made in another way."""
-        self.value([name.rpartition(".")[2]], why)
+        self.value(path, [name.partition(".")[0]], why)
         for one in outlines:
-            for member in (*one.members(name), *(name + "." + loose for loose in LOOSE)):
+            for member in (*(one.members(name) if one else ()), *(name + "." + loose for loose in syntax.LOOSE)):
                 self.unit(path, member, why)
 
     def file(self, path: str, before: str, after: str) -> None:
         """A Python file; one of the texts is empty if it is new or gone."""
-        old, new = outline(before), outline(after)
+        old, new = syntax.outline(before), syntax.outline(after)
         if old is None or new is None:
             self.unit(path, FILE, f"{path} cannot be read as Python")
             return
         self.outlines[path] = new
         self.functions(path, old, new)
-        both = (old, new)
         for name in sorted(old.classes.keys() | new.classes.keys()):
-            if old.classes.get(name, ("",))[0] != new.classes.get(name, ("",))[0] or (
-                (name in old.classes) != (name in new.classes)
-            ):
-                self.whole_class(path, name, both, f"{path}::{name} is another class")
-        counts: dict[tuple[str, str], int] = {}
-        for sign, one in ((1, new), (-1, old)):
-            for statement in one.statements:
-                at = (statement.scope, statement.text)
-                counts[at] = counts.get(at, 0) + sign
-        for one in both:
-            for statement in one.statements:
-                if counts[statement.scope, statement.text]:
-                    self.statement(path, statement, both, f"{path} {named(statement)} changed")
+            if old.classes.get(name, ("gone",))[0] != new.classes.get(name, ("gone",))[0]:
+                self.whole_class(path, name, (old, new), f"{path}::{name} is another class")
+        gone = {(one.scope, one.text) for one in old.statements} - {(one.scope, one.text) for one in new.statements}
+        come = {(one.scope, one.text) for one in new.statements} - {(one.scope, one.text) for one in old.statements}
+        changed = [one for one in old.statements if (one.scope, one.text) in gone]
+        changed += [one for one in new.statements if (one.scope, one.text) in come]
+        listed = [one for one in changed if one.binds == {"__all__"}]
+        if listed:  # only the names that it lists on one side
+            several = [one.uses.attributes for one in listed]
+            self.value(
+                path, set.union(*several) - (set.intersection(*several) if len(several) > 1 else set()), "__all__"
+            )
+        for one in changed:
+            if one not in listed:
+                self.statement(path, one, (old, new), f"{path} {told(one)} changed")
 
     def functions(self, path: str, old: Outline, new: Outline) -> None:
         """The functions of a changed file."""
-        none = Function()
+        none = syntax.Function()
         for name in sorted(old.functions.keys() | new.functions.keys()):
             a, b = old.functions.get(name, none), new.functions.get(name, none)
             if (a.body, a.head, a.made) == (b.body, b.head, b.made):
@@ -267,77 +147,145 @@ class Change:
             self.unit(path, name, why)
             owner, _, short = name.rpartition(".")
             comes_or_goes = a is none or b is none
-            if comes_or_goes or a.made != b.made:
-                self.value([short], why)
-            if comes_or_goes and owner and short.startswith("__"):
+            if comes_or_goes and owner:
                 self.whole_class(path, owner, (old, new), why)
-            self.act(path, name, why)
+            elif comes_or_goes or (a.made != b.made and not owner):
+                self.value(path, [short], why)
+            self.later.append((path, name, why, bool(owner) and a.made != b.made))
             if os.path.basename(path) == "conftest.py" and (comes_or_goes or short.startswith("pytest_")):
                 self.below.setdefault(os.path.dirname(path), why)
 
-    def statement(self, path: str, statement: Statement, outlines: Iterable[Outline], why: str) -> None:
+    def statement(self, path: str, statement: Statement, outlines: Iterable[Outline | None], why: str) -> None:
         """A statement that an import runs has another outcome."""
-        self.value(statement.binds, why)
-        for loose in LOOSE:
+        for loose in syntax.LOOSE:
             self.unit(path, statement.scope + loose, why)
-        if statement.star:
-            self.unit(path, FILE, why)
         if statement.scope:
             self.whole_class(path, statement.scope[:-1], outlines, why)
+        else:
+            self.value(path, statement.binds, why)
+
+    def followed(self) -> None:
+        """Follow what is sure; then what an import, or a decorator of a method, makes of a changed function.
+
+        The latter counts only if no test ran one of these functions itself: tests that did are better witnesses.
+        """
+        self.follow()
+        self.is_later = True
+        for path, name, why, other in self.later:
+            if other:
+                self.whole_class(path, name.rpartition(".")[0], (self.outlines.get(path),), why)
+            self.act(path, name, why)
+        self.follow()
 
     def follow(self) -> None:
-        """Go on until no name is new."""
-        while self.fresh and len(self.values) + len(self.acts) < MOST_NAMES:
+        """Go on until no variable is new."""
+        while self.fresh:
             fresh, self.fresh = self.fresh, set()
-            pattern = re.compile(r"\b(?:" + "|".join(re.escape(one) for one in sorted(fresh)) + r")\b")
+            words = "|".join(sorted({re.escape(name) for _, name in fresh}))
+            pattern = re.compile(r"\b(?:" + words + r")\b|import\s*\*")
             for path, text in self.texts.items():
                 if pattern.search(text):
                     self.uses(path, fresh)
-        if self.fresh:  # too wide to follow: whoever ran anything of a file that mentions one of the names
-            pattern = re.compile(r"\b(?:" + "|".join(re.escape(one) for one in sorted(self.fresh)) + r")\b")
-            for path, text in self.texts.items():
-                if pattern.search(text):
-                    self.unit(path, FILE, next(iter(self.values.values()), "") + ", and much follows from it")
 
-    def uses(self, path: str, fresh: set[str]) -> None:
-        """What of a file uses the names."""
+    def uses(self, path: str, fresh: set[Name]) -> None:
+        """What of a file uses the variables."""
         if path not in self.outlines:
-            self.outlines[path] = outline(self.texts[path])
+            self.outlines[path] = syntax.outline(self.texts[path])
         one = self.outlines[path]
         if one is None:
-            self.unit(path, FILE, f"{path} cannot be read as Python")
             return
-        values, both = fresh & self.values.keys(), (one,)
+        called = self.here(path, one, fresh)
+        if not any(called):
+            return
+        names, attributes, _ = called
         for name, function in one.functions.items():
-            hit = function.needs & fresh
+            self.function(path, name, function, called)
+        for name, (_, head) in one.classes.items():
+            hit = head.any(names, attributes)
             if hit:
-                why = self.cause(hit)
-                self.unit(path, name, why)
-                self.value([name.rpartition(".")[2]], why)
-            hit = function.uses & values
-            if hit:
-                self.unit(path, name, self.cause(hit))
-            hit = function.uses & fresh
-            if hit:
-                self.act(path, name, self.cause(hit))
-        for name, (_, names) in one.classes.items():
-            if names & fresh:
-                self.whole_class(path, name, both, self.cause(names & fresh))
+                self.whole_class(path, name, (one,), self.cause(hit))
         for statement in one.statements:
-            if statement.uses & fresh and not statement.binds <= self.values.keys():
-                self.statement(path, statement, both, self.cause(statement.uses & fresh))
+            hit = statement.uses.any(names, attributes)
+            if hit:
+                self.statement(path, statement, (one,), self.cause(hit))
 
-    def cause(self, names: set[str]) -> str:
-        """Why this is concerned."""
-        name = min(names)
-        why = self.values.get(name) or self.acts.get(name, "")
-        return why if " uses " in why or "which" in why else f"{why}, which is used by name ({name})"
+    def function(self, path: str, name: str, function: Function, called: tuple[dict[str, Name], ...]) -> None:
+        """A function of a file that uses, perhaps, some of the variables."""
+        names, attributes, fixtures = called
+        owner, _, short = name.rpartition(".")
+        hit = function.outside.any(names, attributes)
+        if hit:
+            self.unit(path, name, self.cause(hit))
+            if owner:
+                self.whole_class(path, owner, (self.outlines[path],), self.cause(hit))
+            else:
+                self.value(path, [short], self.cause(hit))
+        asked = function.arguments & fixtures.keys()
+        hit = function.inside.any(names, attributes) or (fixtures[min(asked)] if asked else None)
+        if hit:
+            if hit in self.values:
+                self.unit(path, name, self.cause(hit))
+            self.act(path, name, self.cause(hit))
+
+    def here(self, path: str, one: Outline, fresh: set[Name]) -> tuple[dict[str, Name], ...]:
+        """The variables as this file calls them: by name, as attributes of modules, and as fixtures."""
+        names = {name: (where, name) for where, name in fresh if where == path}
+        attributes: dict[str, Name] = {}
+        for node in one.imports:
+            for alias in node.names:
+                local = alias.asname or alias.name.partition(".")[0]
+                for place, name in self.meant(path, node, alias.name):
+                    for origin in fresh:
+                        if origin[0] != place:
+                            continue
+                        if not name:
+                            attributes[origin[1]] = origin
+                        elif name == "*":
+                            self.renamed(path, origin[1], origin)
+                        elif name == origin[1]:
+                            self.renamed(path, local, origin)
+        folder = os.path.dirname(path)
+        fixtures = {
+            name: (where, name)
+            for where, name in fresh
+            if where == path or (where.endswith("conftest.py") and under(folder, os.path.dirname(where)))
+        }
+        return names, attributes, fixtures
+
+    def renamed(self, path: str, local: str, origin: Name) -> None:
+        """A file imports the variable under this name."""
+        if origin in self.values:
+            self.value(path, [local], self.values[origin])
+        elif (path, local) not in self.acts and (path, local) not in self.values:
+            self.acts[path, local] = self.acts[origin]
+            self.fresh.add((path, local))
+
+    def meant(self, path: str, node: Any, name: str) -> list[tuple[str, str]]:
+        """(file, variable) of what is imported; the variable is empty for a module as a whole."""
+        if isinstance(node, ast.Import):
+            whole = name.split(".")
+            return [(one, "") for at in range(1, len(whole) + 1) for one in self.modules.get(".".join(whole[:at]), ())]
+        module = node.module or ""
+        if node.level:
+            parts = path.split("/")[: -node.level]
+            module = ".".join([*parts, *([module] if module else [])])
+        found = [(one, name) for one in self.modules.get(module, ())]
+        inner = f"{module}.{name}" if module else name
+        return found + [(one, "") for one in self.modules.get(inner, ())]
+
+    def cause(self, name: Name) -> str:
+        """Why this variable means something else, or why the function that it names acts differently."""
+        return self.values.get(name) or self.acts[name]
 
 
-def named(statement: Statement) -> str:
+def told(statement: Statement) -> str:
     """The statement for people."""
-    names = sorted(statement.binds)[:2]
-    return (statement.scope + (", ".join(names) or "a statement")).strip()
+    return statement.scope + (", ".join(sorted(statement.binds)[:2]) or "a statement")
+
+
+def under(folder: str, top: str) -> bool:
+    """Whether the folder lies in the other one."""
+    return not top or folder == top or folder.startswith(top + "/")
 
 
 # -- the program
@@ -386,12 +334,14 @@ def main() -> int:
     change = Change(texts, imported)
     for path in python:
         change.file(path, decoded(git("show", f"{request['base']}:{path}")), texts[path])
-    change.follow()
+    change.followed()
     for path in touched:
         if not path.endswith(".py"):
-            change.unit(path, FILE, f"{path} changed")
-    for (path, name), why in change.units.items():
-        say("unit", path=path, name=name, why=why)
+            change.units[path, FILE] = (f"{path} changed", False)
+    for (path, name), (why, later) in change.units.items():
+        say("unit", path=path, name=name, why=why, later=later)
+    for path, name, _, _ in change.later:
+        say("witness", path=path, name=name)
     for path in python:
         say("read", path=path)
     for path, why in change.below.items():

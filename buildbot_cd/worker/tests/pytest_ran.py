@@ -14,9 +14,11 @@ under the file's own nid; what a fixture of a wider scope runs counts for every 
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import struct
 import sys
+import tempfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,8 @@ import pytest
 FILE, MODULE, BLIND = "<file>", "<module>", "<blind>"
 SKIPPED = (".pyc", ".pyo", ".py", ".so")  # opened by imports and tracebacks
 HIDDEN = (".git/", ".pytest_cache/", ".hypothesis/", ".tox/", ".venv/")
-STARTS = ("subprocess.Popen", "os.fork", "os.posix_spawn")
+STARTS = ("subprocess.Popen", "os.posix_spawn")
+SPAWNS = ("multiprocessing/popen_spawn_posix.py", "multiprocessing/popen_forkserver.py")
 
 
 def key(path: str, name: str) -> int:
@@ -80,6 +83,8 @@ class Monitoring:
     def __init__(self, files: Files) -> None:
         self.files = files
         self.began: set[tuple[str, str]] = set()
+        self.forked: Any = None
+        self.read = 0
         self.known: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def begin(self) -> bool:
@@ -88,16 +93,40 @@ class Monitoring:
         tool = next((one for one in (4, 3, 5, 2) if api.get_tool(one) is None), None)
         if tool is None:
             return False
-        add, off = self.began.add, api.DISABLE
+        add, off, pid, getpid = self.began.add, api.DISABLE, os.getpid(), os.getpid
 
         def began(code: Any, _offset: int) -> Any:
-            add((code.co_filename, code.co_qualname))
+            one = (code.co_filename, code.co_qualname)
+            add(one)
+            if self.forked and getpid() != pid:
+                self.tell_parent(one)
             return off
+
+        os.register_at_fork(before=self.will_fork)
 
         api.use_tool_id(tool, "buildbot_cd")
         api.register_callback(tool, api.events.PY_START, began)
         api.set_events(tool, api.events.PY_START)
         return True
+
+    def will_fork(self) -> None:
+        """From now on there may be children; what begins in one of them is written to a file that both have."""
+        if self.forked is None:
+            self.forked = tempfile.TemporaryFile("ab+", buffering=0)  # noqa: SIM115 - it lives as long as the process
+
+    def tell_parent(self, one: tuple[str, str]) -> None:
+        """In a child: what it began."""
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self.forked.fileno(), ("\0".join(one) + "\n").encode("utf-8", "surrogatepass"))
+
+    def of_children(self) -> list[tuple[str, str]]:
+        """What children began since the last call."""
+        if not self.forked:
+            return []
+        data = os.pread(self.forked.fileno(), os.fstat(self.forked.fileno()).st_size - self.read, self.read)
+        self.read += len(data)
+        lines = data.decode("utf-8", "surrogatepass").split("\n")
+        return [(file, name) for file, _, name in (line.partition("\0") for line in lines) if name]
 
     def again(self) -> None:
         """Functions that have begun tell it once more."""
@@ -108,11 +137,12 @@ class Monitoring:
         began = list(self.began)  # other threads may add
         self.began.difference_update(began)
         found: set[int] = set()
-        for one in began:
+        for one in (*began, *self.of_children()):
             keys = self.known.get(one)
             if keys is None:
                 path = self.files.path(one[0])
                 keys = () if path is None else (key(path, unit(one[1])), key(path, FILE))
+                keys = (key("", BLIND),) if one[0].endswith(SPAWNS) else keys
                 self.known[one] = keys
             found.update(keys)
         return found
