@@ -100,7 +100,7 @@ def _note(ran: Ran, event: dict[str, Any]) -> None:
     kind, nid = event["event"], event.get("nid")
     if kind == "result":
         ran.outcomes[nid], ran.seconds[nid] = event["outcome"], event["seconds"]
-    elif kind in BAD:
+    elif kind in {"missing", "lost"}:
         ran.outcomes[nid] = kind
     elif kind == "ran":
         ran.entries[nid] = Entry(packed(event["units"]), 0.0)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 
 from buildbot_cd.config import ConfigErrors, parse_repository
+from buildbot_cd.config.units import parse_duration
 from buildbot_cd.core.selection import Change, test_of
 from buildbot_cd.errors import SelectionError
 from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
 from buildbot_cd.store.rows import RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from buildbot_cd.config import RepositoryConfig
-    from buildbot_cd.core.selection import Selection, Test
+    from buildbot_cd.core.selection import Reached, Selection, Test
 
 DIFF = ("git", "-c", "core.quotePath=false", "diff", "--name-only", "--no-renames")
 """Names of changed files; of a moved one both, since rules may match either."""
@@ -42,8 +45,11 @@ class SelectTests(PytestStep):
             tests, broken = await self._collect(repository)
             if broken:
                 return await self._cannot_collect(run.id, broken)
-            change = await self._change()
-            selection = await self.engine.tests.plan(run.id, tests, repository, change, seconds=1.0)
+            change, base = await self._change()
+            near = await self._near(repository, change, base, tests)
+            selection = await self.engine.tests.plan(
+                run.id, tests, repository, change, seconds=1.0, near=near, budget=self._budget()
+            )
         except (ConfigErrors, SelectionError) as error:
             return await self._wrong(run.id, str(error))
         return await self._tell(selection, repository)
@@ -76,17 +82,32 @@ class SelectTests(PytestStep):
             broken.append(("", f"collection ended with {code}: see the log of this step"))
         return tests, broken
 
-    async def _change(self) -> Change:
+    async def _near(self, repository: RepositoryConfig, change: Change, base: str, tests: Sequence[Test]) -> Reached:
+        units = await self.units(base) if repository.tests.runner == "pytest" else None
+        return await self.engine.tests.learning.near(units, change, tests)
+
+    def _budget(self) -> float | None:
+        """The property ``budget``: ``buildbot try --property=budget=4m``. Raises SelectionError if it is no time."""
+        given = self.getProperty("budget")
+        if given is None or self.getProperty("cd_range") is not None:
+            return None
+        try:
+            return parse_duration(str(given))
+        except ValueError as error:
+            raise SelectionError(f"the property budget: {error}") from error
+
+    async def _change(self) -> tuple[Change, str]:
+        """What is to be tested, and the revision before it."""
         files: list[str] = []
         span = self.getProperty("cd_range")
         if span is None:
             await self.lines([*DIFF, "HEAD"], files)
             comment = str(self.getProperty("cd_comment") or "")
-            return Change(tuple(files), (comment,), _tags(self.getProperty("tags")))
+            return Change(tuple(files), (comment,), _tags(self.getProperty("tags"))), "HEAD"
         revision = str(self.getProperty("got_revision"))
         base = span["base"] if revision == span["head"] else f"{revision}^"
         await self.lines([*DIFF, base, revision, "--"], files)
-        return Change(tuple(files), (str(span.get("message") or ""),))
+        return Change(tuple(files), (str(span.get("message") or ""),)), base
 
     async def _cannot_collect(self, run: int, broken: list[tuple[str, str]]) -> int:
         """Files that cannot be collected are what fails: by their names they are looked at again, and on ``tested``."""

@@ -44,6 +44,7 @@ else:
         import syntax_outline as syntax
 
 FILE = "<file>"
+LOOKS = ("vars", "dir", "getattr", "getmembers", "import_module", "__import__")  # what looks through a whole module
 WIDTH = 3000  # characters of JSON on one line of stdout
 
 
@@ -231,6 +232,8 @@ class Change:
         """The variables as this file calls them: by name, as attributes of modules, and as fixtures."""
         names = {name: (where, name) for where, name in fresh if where == path}
         attributes: dict[str, Name] = {}
+        if names:
+            names["globals"] = next(iter(names.values()))
         for node in one.imports:
             for alias in node.names:
                 local = alias.asname or alias.name.partition(".")[0]
@@ -240,6 +243,7 @@ class Change:
                             continue
                         if not name:
                             attributes[origin[1]] = origin
+                            names.update(dict.fromkeys(LOOKS, origin))
                         elif name == "*":
                             self.renamed(path, origin[1], origin)
                         elif name == origin[1]:

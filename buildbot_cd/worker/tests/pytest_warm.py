@@ -177,7 +177,7 @@ def served(options: argparse.Namespace, rest: list[str], listening: socket.socke
     places = [os.path.join(here, name) for name in ("cd_chunks.py", "pytest_chunks.py")]
     chunks = loaded("cd_chunks", next(one for one in places if os.path.exists(one)))
     plugin = chunks.Warm(line, names, files, listening)
-    code = int(runner.pytest.main(rest, plugins=[plugin, *runner.recording(options.ran, plugin)]))
+    code = int(runner.pytest.main(rest, plugins=[plugin, *runner.recording(options, plugin)]))
     plugin.finish(code)
     return code
 
@@ -231,6 +231,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--runner", help="where pytest_stream.py lies; for start")
     parser.add_argument("--files", help="list of test files; for start")
     parser.add_argument("--ran", help="where pytest_ran.py lies, to tell what each test ran; for start")
+    parser.add_argument("--traced", action="store_true", help="do so also by coverage.py, below Python 3.12")
     options = parser.parse_args(argv[:at])
     if options.verb == "chunk":
         return chunk(options.socket, json.load(sys.stdin))
