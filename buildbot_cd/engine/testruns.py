@@ -125,11 +125,12 @@ class TestRuns:
             if one.nid in wanted
         ]
         chance = chances(selection, near)
-        told = {"files": list(change.files[:_FILES]), "chances": [round(one, 3) for one in chance.values()]}
+        files = list(change.files[:_FILES])
+        told = {"mode": mode.value, "files": files, "chances": [round(one, 3) for one in chance.values()]}
 
         def write(tx: Tx) -> None:
             self._plan(tx, run, works, {**selection.to_json(), **told}, seconds)
-            tx.learnt.changed(self.gate, told["files"], self.now())
+            tx.learnt.changed(self.gate, files, self.now())
 
         await self.store.transact(write)
         self.changed(run)

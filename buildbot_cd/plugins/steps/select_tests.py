@@ -10,6 +10,7 @@ from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot_cd.config import ConfigErrors, parse_repository
 from buildbot_cd.config.units import parse_duration
 from buildbot_cd.core.selection import Change, test_of
+from buildbot_cd.engine.checks import undeclared
 from buildbot_cd.errors import SelectionError
 from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
 from buildbot_cd.store.rows import RunState
@@ -45,8 +46,8 @@ class SelectTests(PytestStep):
             tests, broken = await self._collect(repository)
             if broken:
                 return await self._cannot_collect(run.id, broken)
-            change, base = await self._change()
-            near = await self._near(repository, change, base, tests)
+            change = await self._change()
+            near = await self._near(repository, change, tests)
             selection = await self.engine.tests.plan(
                 run.id, tests, repository, change, seconds=1.0, near=near, budget=self._budget()
             )
@@ -82,8 +83,8 @@ class SelectTests(PytestStep):
             broken.append(("", f"collection ended with {code}: see the log of this step"))
         return tests, broken
 
-    async def _near(self, repository: RepositoryConfig, change: Change, base: str, tests: Sequence[Test]) -> Reached:
-        units = await self.units(base) if repository.tests.runner == "pytest" else None
+    async def _near(self, repository: RepositoryConfig, change: Change, tests: Sequence[Test]) -> Reached:
+        units = await self.units(change.base) if repository.tests.runner == "pytest" else None
         return await self.engine.tests.learning.near(units, change, tests)
 
     def _budget(self) -> float | None:
@@ -96,18 +97,17 @@ class SelectTests(PytestStep):
         except ValueError as error:
             raise SelectionError(f"the property budget: {error}") from error
 
-    async def _change(self) -> tuple[Change, str]:
-        """What is to be tested, and the revision before it."""
+    async def _change(self) -> Change:
         files: list[str] = []
         span = self.getProperty("cd_range")
         if span is None:
             await self.lines([*DIFF, "HEAD"], files)
             comment = str(self.getProperty("cd_comment") or "")
-            return Change(tuple(files), (comment,), _tags(self.getProperty("tags"))), "HEAD"
+            return Change(tuple(files), (comment,), _tags(self.getProperty("tags")))
         revision = str(self.getProperty("got_revision"))
         base = span["base"] if revision == span["head"] else f"{revision}^"
         await self.lines([*DIFF, base, revision, "--"], files)
-        return Change(tuple(files), (str(span.get("message") or ""),)), base
+        return Change(tuple(files), (str(span.get("message") or ""),), base=base)
 
     async def _cannot_collect(self, run: int, broken: list[tuple[str, str]]) -> int:
         """Files that cannot be collected are what fails: by their names they are looked at again, and on ``tested``."""
@@ -132,7 +132,7 @@ class SelectTests(PytestStep):
         self.descriptionDone = [selection.summary()]
         missing = [one for one in selection.missing_tags if not one.quiet]
         if missing and repository.missing_tags == "block" and self.getProperty("cd_range") is None:
-            self.descriptionDone = [f"declare the missing tags: {', '.join(one.tag for one in missing)}"]
+            self.descriptionDone = [undeclared(missing)]
             return FAILURE
         odd = missing or selection.unknown_tags or selection.unknown_tests
         return WARNINGS if odd else SUCCESS

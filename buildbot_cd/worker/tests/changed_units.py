@@ -129,10 +129,10 @@ class Change:
         changed += [one for one in new.statements if (one.scope, one.text) in come]
         listed = [one for one in changed if one.binds == {"__all__"}]
         if listed:  # only the names that it lists on one side
-            several = [one.uses.attributes for one in listed]
-            self.value(
-                path, set.union(*several) - (set.intersection(*several) if len(several) > 1 else set()), "__all__"
-            )
+            names = listed[0].uses.attributes
+            for other in listed[1:]:
+                names = names ^ other.uses.attributes
+            self.value(path, names, f"{path} __all__ changed")
         for one in changed:
             if one not in listed:
                 self.statement(path, one, (old, new), f"{path} {told(one)} changed")

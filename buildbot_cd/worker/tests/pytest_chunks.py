@@ -21,7 +21,7 @@ else:
     import cd_pytest as stream  # what pytest_warm.py loaded under this name
 
 
-class Between(pytest.Item):  # type: ignore[misc]
+class Between(pytest.Item):
     """Stands behind the last test of a chunk: all but what the session shares is torn down before it."""
 
     def runtest(self) -> None:
@@ -32,21 +32,23 @@ class Between(pytest.Item):  # type: ignore[misc]
         return self.path if hasattr(self, "path") else self.fspath, None, self.name
 
 
-class Warm(stream.Run):  # type: ignore[misc]
+class Warm(stream.Run):
     """Collects once, then runs what clients ask for."""
 
     def __init__(self, line: Any, names: Any, files: list[str] | None, listening: socket.socket) -> None:
+        self.out: Any
+        self.wanted: Any  # by nid of the chunk what it waits for
         super().__init__(line, names, ["pytest:" + name for name in files or ()])
         self.all_files, self.listening = files is None, listening
         self.items: dict[str, tuple[int, Any]] = {}
-        self.wanted: dict[str, tuple[str, ...]] = {}
+        self.wanted = {}
         self.client: socket.socket | None = None
 
     def ignored(self, path: Any) -> bool | None:
         """As in `stream.Run`, unless every file is collected."""
         return None if self.all_files else super().ignored(path)
 
-    @stream.around  # type: ignore[untyped-decorator]
+    @stream.around
     def pytest_collection_modifyitems(self, items: list[Any]) -> Iterator[None]:
         """All tests were found: remember them and their order."""
         yield
@@ -59,7 +61,7 @@ class Warm(stream.Run):  # type: ignore[misc]
             self.of_item[item] = nid
             self.items[nid] = (number, item)
 
-    @stream.instead  # type: ignore[untyped-decorator]
+    @stream.instead
     def pytest_runtestloop(self, session: Any) -> bool:
         """Wait for clients and run what they ask for; ends when one was cut off."""
         self.between = Between.from_parent(session, name="between chunks")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import importlib
 import os
 import struct
 import sys
@@ -160,8 +161,8 @@ class Traced:
         """Start; False if the project has no coverage.py, or one without the C tracer."""
         os.environ["COVERAGE_CORE"] = "ctrace"  # the other cores lose what begins again in another test
         try:
-            import coverage
-            import coverage.tracer
+            coverage = importlib.import_module("coverage")
+            importlib.import_module("coverage.tracer")
         except ImportError:
             return False
         include = [os.path.join(one, "*") for one in self.files.tops]
@@ -269,7 +270,8 @@ class Ran:
         if self.opened is None:
             return set()
         kept, self.kept = self.kept, set()
-        return kept | self.recorder.take() | self.opened.take()
+        kept.update(self.recorder.take(), self.opened.take())
+        return kept
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: Any) -> Iterator[None]:

@@ -61,7 +61,7 @@ class Function:
         self.made.append(dumped(node.decorator_list) + (text if text and ">>>" in text else ""))
         arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
         inside, outside = Uses(body), Uses(one for one in (*node.decorator_list, node.args, node.returns) if one)
-        inside.names -= arguments | {one.id for part in body for one in ast.walk(part) if is_bound(one)}
+        inside.names -= arguments | {name for part in body for name in assigned(part)}
         self.arguments |= arguments
         for mine, found in ((self.inside, inside), (self.outside, outside)):
             mine.names |= found.names
@@ -107,7 +107,7 @@ class Outline:
         parts = [one for one in parts if isinstance(one, ast.AST)]
         if parts:
             names = {name for stmts in blocks for one in stmts for name in bound(one)}
-            names |= {one.id for part in parts for one in ast.walk(part) if is_bound(one)}
+            names |= {name for part in parts for name in assigned(part)}
             self.statements.append(Statement(scope, type(node).__name__ + dumped(parts), names, Uses(parts)))
         for stmts in blocks:
             self.visit(stmts, scope)
@@ -130,9 +130,9 @@ def dumped(nodes: Iterable[Any]) -> str:
     return ";".join(ast.dump(one) for one in nodes if one is not None)
 
 
-def is_bound(node: Any) -> bool:
-    """Whether this is a name that is assigned to."""
-    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+def assigned(node: Any) -> set[str]:
+    """The names that a piece of syntax assigns to."""
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)}
 
 
 def roots(node: Any) -> set[str]:
