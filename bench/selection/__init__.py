@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from bench.selection.projects import Project
 
 QUICK = {"function": 3, "module": 2, "decorator": 1, "default": 1, "data": 1, "fixture": 1}
+LONG = 120
+"""Seconds for a project from which on recording is measured several times."""
+
 FULL = {"function": 60, "module": 30, "decorator": 15, "default": 20, "data": 6, "fixture": 10}
 
 
@@ -41,8 +44,8 @@ def run(options: Options) -> Report:
 
 
 def _project(project: Project, wanted: dict[str, int], seed: int, seconds: float) -> Outcome:
-    until = time.monotonic() + seconds
-    return catching(base(project, project.versions[-1], 3), wanted, seed, until)
+    fresh = base(project, project.versions[-1], 1 if seconds < LONG else 3)
+    return catching(fresh, wanted, seed, time.monotonic() + seconds)
 
 
 def _tell(report: Report, outcomes: dict[str, Outcome]) -> None:

@@ -31,7 +31,6 @@ import pytest
 FILE, MODULE, BLIND = "<file>", "<module>", "<blind>"
 SKIPPED = (".pyc", ".pyo", ".py", ".so")  # opened by imports and tracebacks
 HIDDEN = (".git/", ".pytest_cache/", ".hypothesis/", ".tox/", ".venv/")
-STARTS = ("subprocess.Popen", "os.posix_spawn")
 SPAWNS = ("multiprocessing/popen_spawn_posix.py", "multiprocessing/popen_forkserver.py")
 
 
@@ -80,6 +79,8 @@ class Files:
 
 class Monitoring:
     """Functions by ``sys.monitoring``: each begins once, then it costs nothing until `again`."""
+
+    starts = ("subprocess.Popen", "os.posix_spawn")
 
     def __init__(self, files: Files) -> None:
         self.files = files
@@ -152,6 +153,8 @@ class Monitoring:
 class Traced:
     """Functions by coverage.py's C tracer, from the lines that ran."""
 
+    starts = ("subprocess.Popen", "os.posix_spawn", "os.fork")
+
     def __init__(self, files: Files) -> None:
         self.files = files
         self.cover: Any = None
@@ -217,8 +220,9 @@ def body_lines(node: Any, scope: str) -> Iterator[tuple[int, str]]:
 class Opened:
     """Files of the checkout that are opened for reading, by an audit hook, which stays to the end of the process."""
 
-    def __init__(self, files: Files) -> None:
-        self.files, self.blind = files, key("", BLIND)
+    def __init__(self, files: Files, starts: tuple[str, ...]) -> None:
+        """``starts`` are the audited events after which something runs that is not seen."""
+        self.files, self.starts, self.blind = files, starts, key("", BLIND)
         self.ran: set[int] = set()
         sys.addaudithook(self.heard)
 
@@ -232,7 +236,7 @@ class Opened:
                 path = self.files.path(name)
                 if path is not None:
                     self.ran.add(key(path, FILE))
-        elif event in STARTS and (event != "subprocess.Popen" or is_python(args)):
+        elif event in self.starts and (event != "subprocess.Popen" or is_python(args)):
             self.ran.add(self.blind)  # what another process runs is not seen
 
     def take(self) -> set[int]:
@@ -260,9 +264,10 @@ class Ran:
         files = Files(names.top)
         self.recorder: Any = Monitoring(files) if hasattr(sys, "monitoring") else Traced(files)
         self.works = self.recorder.begin()
-        self.opened = Opened(files) if self.works else None
+        self.opened = Opened(files, self.recorder.starts) if self.works else None
         self.of_fixture: dict[Any, set[int]] = {}
         self.kept: set[int] = set()
+        self.used: list[Any] = []
         self.pid = os.getpid()
 
     def take(self) -> set[int]:
@@ -291,16 +296,22 @@ class Ran:
             return
         self.take()
         self.recorder.again()
+        self.used = used(item)
         yield
         ran = self.take()
-        for fixture in used(item):
+        for fixture in self.used:
             ran |= self.of_fixture.get(fixture, set())
         nid = self.nid_of(item)
         if nid is not None and os.getpid() == self.pid:
             self.tell("ran", nid=nid, units=packed(ran))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: Any) -> None:
+        """Before pytest forgets which fixtures the test asked for."""
+        self.used += used(item)
+
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
         """A fixture is set up; one that several tests share is recorded by itself."""
         if self.opened is None or fixturedef.scope == "function":
             yield
@@ -309,6 +320,9 @@ class Ran:
         self.recorder.again()
         yield
         ran = self.take()
+        active = getattr(request, "_fixture_defs", {})
+        for name in fixturedef.argnames:  # set up before, perhaps for another test
+            ran |= self.of_fixture.get(active.get(name), set())
         self.of_fixture.setdefault(fixturedef, set()).update(ran)
         self.kept |= before | ran
 
