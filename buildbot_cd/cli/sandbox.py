@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from buildbot_cd.config import RepositoryConfig, parse_repository
-from buildbot_cd.core.selection import Change, Test, test_of
+from buildbot_cd.core.selection import Change, FunctionMap, Test, UnitChange, test_of
 from buildbot_cd.core.selection.trailers import split_tags
 from buildbot_cd.core.wire import Joiner
 from buildbot_cd.errors import CdError
@@ -84,7 +84,22 @@ class Sandbox:
         files += _git(self.top, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
         messages = _git(self.top, "log", "-z", "--format=%B", f"{base}..HEAD", "--").split("\0")
         named = tuple(dict.fromkeys(one for one in files if one))
-        return Change(named, tuple(one for one in messages if one), tuple(split_tags(tags)))
+        return Change(named, tuple(one for one in messages if one), tuple(split_tags(tags)), base)
+
+    def units(self, change: Change, known: FunctionMap) -> UnitChange:
+        """Which functions and files the change touches. Raises CdError if the program that compares them fails."""
+        found = UnitChange()
+        if not known.tests:
+            return found
+        with resources.as_file(resources.files("buildbot_cd.worker.tests").joinpath("changed_units.py")) as path:
+            request = {"base": change.base, "imported": known.imported}
+            done = _call([self.python, str(path)], self.top, json.dumps(request))
+        joiner = Joiner()
+        for line in done.stdout.splitlines():
+            found.note(joiner.feed(line) or {})
+        if not found.whole:
+            raise CdError(f"comparing the changed files ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        return found
 
     def durations(self, given: Path | None) -> dict[str, float]:
         """Seconds by nid, from a JSON file of pytest's ids; empty if there is none."""

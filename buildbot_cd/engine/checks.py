@@ -14,12 +14,13 @@ from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
 
 from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
 from buildbot_cd.core.landing.verdict import ABSENT, FAILED, PASSED, UNKNOWN
+from buildbot_cd.core.selection import MissingTag
 from buildbot_cd.engine.refs import branch_of
 from buildbot_cd.engine.stress import StressPlan, new_tests, settled
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, PlannedTest, RunState, WorkState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from buildbot_cd.store.interface import Store, Tx
     from buildbot_cd.store.rows import Run, RunTest
@@ -124,7 +125,8 @@ class Checks:
         found = {side: self._side(tx, intent, side, tests, builders, now) for side, _ in sides}
         if any(one is None for one in found.values()):
             return None
-        return {side: dict(outcomes or {}) for side, outcomes in found.items()}
+        first = tx.runs.by_key(f"{intent.payload['checks']}#tests")
+        return {**{side: dict(outcomes or {}) for side, outcomes in found.items()}, **(_held(first) if first else {})}
 
     def _start_side(
         self, tx: Tx, intent: Intent, side: str, revision: str, tests: list[str], builders: list[str], now: float
@@ -246,7 +248,9 @@ def _verdict(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
     if failing:
         return {"verdict": "failed", "failing": failing, "ran": sum(one.get("ran", 1) for one in outcomes)}
     infra = [one for one in outcomes if one["verdict"] == "infra"]
-    return infra[0] if infra else {"verdict": "passed", "reason": _summary(outcomes)}
+    passed = {"verdict": "passed", "reason": _summary(outcomes)}
+    held = [one for one in outcomes if one.get("held")]
+    return infra[0] if infra else {**passed, **({"held": held[0]["held"]} if held else {})}
 
 
 def _summary(outcomes: list[dict[str, Any]]) -> str:
@@ -267,7 +271,19 @@ def _run_verdict(run: Run, tests: tuple[RunTest, ...], muted: frozenset[str] = f
     if failing:
         return {"verdict": "failed", "failing": failing, "ran": len(tests)}
     aside = f"; {len(failed)} in quarantine failed" if failed else ""
-    return {"verdict": "passed", "reason": f"{len(tests) - len(failed)} tests passed{aside}"}
+    return {"verdict": "passed", "reason": f"{len(tests) - len(failed)} tests passed{aside}", **_held(run)}
+
+
+def _held(run: Run) -> dict[str, str]:
+    """Why the landing waits for a person though its tests pass: the map blocks on tags that were not declared."""
+    missing = [MissingTag(**one) for one in run.selection.get("missing_tags") or () if not one.get("quiet")]
+    return {"held": undeclared(missing)} if missing and run.selection.get("mode") == "block" else {}
+
+
+def undeclared(missing: Sequence[MissingTag]) -> str:
+    """One line: which tags are missing, why the first is, and what to do."""
+    names = ", ".join(one.tag for one in missing)
+    return f"declare the missing tag{'s' if len(missing) > 1 else ''} {names} ({missing[0].because})"
 
 
 def _word(outcome: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import defer
 
@@ -24,15 +24,18 @@ from buildbot_cd.core.dispatch.leases import GRACE
 from buildbot_cd.core.selection import (
     Change,
     Mode,
+    Reached,
     Selection,
     Test,
     requirements,
     select,
     with_rules,
 )
+from buildbot_cd.core.selection.budget import chances, within
 from buildbot_cd.engine.claims import Ask, claim
+from buildbot_cd.engine.learning import Learning, failed_again
 from buildbot_cd.engine.logs import logged
-from buildbot_cd.store.rows import PlannedTest, RunState
+from buildbot_cd.store.rows import HARMLESS, PlannedTest, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -55,6 +58,9 @@ TRUSTED = 3
 
 ON_TRUNK = frozenset({"gate", "backstop", "rolling"})
 """Kinds of runs after which a passed test is known to be good on trunk, or on what trunk is about to be."""
+
+_FILES = 1000
+"""Files of a change that are kept with its run."""
 
 MISSING = "missing"
 """Outcome of a test that was asked for and gave no result."""
@@ -80,6 +86,7 @@ class TestRuns:
         """
         self.store, self.gate, self.workers, self.now, self.changed = store, gate, workers, now, changed
         self.pause = pause
+        self.learning = Learning(store, gate, now)
         self._asking: dict[int, dict[Ask, defer.Deferred[tuple[PlannedTest, ...]]]] = {}
         self._serving: set[int] = set()
         self._begun: set[int] = set()
@@ -96,15 +103,26 @@ class TestRuns:
         return await self.store.transact(lambda tx: tx.runs.get(run))
 
     async def plan(
-        self, run: int, tests: Sequence[Test], repository: RepositoryConfig, change: Change, seconds: float
+        self,
+        run: int,
+        tests: Sequence[Test],
+        repository: RepositoryConfig,
+        change: Change,
+        seconds: float,
+        near: Reached | None = None,
+        budget: float | None = None,
     ) -> Selection:
         """Select, estimate, order, and open the run's queue; ``seconds`` is what a worker needs before its first test.
 
-        Raises SelectionError if tags, rules and requirements contradict each other.
+        ``near`` is what the function map and the history know; ``budget`` are seconds that the run may take. Raises
+        SelectionError if tags, rules and requirements contradict each other.
         """
         ruled = with_rules(tests, test_rules(repository))
         mode = Mode(repository.missing_tags)
-        selection = select(ruled, path_rules(repository), change, tuple(repository.tags), mode)
+        near = near or Reached()
+        selection = select(ruled, path_rules(repository), change, tuple(repository.tags), mode, near)
+        if budget is not None:
+            selection = await self._within(selection, near, requirements(ruled), budget)
         wanted = {choice.nid for choice in selection.chosen}
         needs = requirements(ruled)
         works = [
@@ -112,11 +130,26 @@ class TestRuns:
             for one in ruled
             if one.nid in wanted
         ]
-        await self.store.transact(lambda tx: self._plan(tx, run, works, selection, seconds))
+        chance = chances(selection, near)
+        files = list(change.files[:_FILES])
+        told = {"mode": mode.value, "files": files, "chances": [round(one, 3) for one in chance.values()]}
+
+        def write(tx: Tx) -> None:
+            self._plan(tx, run, works, {**selection.to_json(), **told}, seconds)
+            tx.learnt.changed(self.gate, files, self.now())
+
+        await self.store.transact(write)
         self.changed(run)
         return selection
 
-    def _plan(self, tx: Tx, run: int, works: Sequence[Work], selection: Selection, seconds: float) -> None:
+    async def _within(
+        self, selection: Selection, near: Reached, needs: Mapping[str, tuple[str, ...]], budget: float
+    ) -> Selection:
+        rows = await self.store.read(lambda tx: tx.durations.get(self.gate))
+        took = {nid: Estimate.from_row(row).seconds for nid, row in rows.items()}
+        return within(selection, chances(selection, near), took, needs, budget, self.workers())
+
+    def _plan(self, tx: Tx, run: int, works: Sequence[Work], selected: dict[str, Any], seconds: float) -> None:
         estimates = {nid: Estimate.from_row(row) for nid, row in tx.durations.get(self.gate).items()}
         by_nid = {work.nid: work for work in works}
         planned = [
@@ -124,7 +157,7 @@ class TestRuns:
             for one in order(works, estimates)
         ]
         bound = lower_bound(works, expected(works, estimates), [1.0] * max(1, self.workers()), seconds)
-        told = {**selection.to_json(), "bound": {"binding": str(bound.binding), "advice": bound.advice}}
+        told = {**selected, "bound": {"binding": str(bound.binding), "advice": bound.advice}}
         tx.runs.plan(run, planned, told, bound.seconds, self.now())
 
     async def plan_these(self, run: int, nids: Sequence[str], why: str) -> None:
@@ -226,6 +259,10 @@ class TestRuns:
             passed = {one.nid: one.seconds for one in results if one.nid in first and one.outcome == "passed"}
             if passed:
                 self._learn(tx, worker, passed, seen)
+            again = tx.runs.get(run) if any(one.outcome not in HARMLESS for one in results) else None
+            if again is not None:
+                failed = [one.nid for one in results if one.nid in first and one.outcome not in HARMLESS]
+                failed_again(tx, again, failed, self.workers(), self.now())
 
         await self.store.transact(write)
         self.changed(run)

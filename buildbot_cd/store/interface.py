@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Snapshot
     from buildbot_cd.store.interface_escapes import Escapes
     from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Pushes, Slots
+    from buildbot_cd.store.interface_learnt import Learnt
     from buildbot_cd.store.interface_trust import Trust
     from buildbot_cd.store.interface_work import Durations, Rollouts, Runs, Verdicts
 
@@ -52,6 +53,10 @@ class Tx(Protocol):
     @property
     def durations(self) -> Durations:
         """How long each test takes."""
+
+    @property
+    def learnt(self) -> Learnt:
+        """What each test ran, and what failed with which files."""
 
     @property
     def rollouts(self) -> Rollouts:

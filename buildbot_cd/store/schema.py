@@ -272,6 +272,38 @@ worker_speed = sa.Table(
 )
 """``mean`` of ln(speed) over ``n`` tests, and the seconds that a chunk costs beside its tests."""
 
+ran = sa.Table(
+    "cd_ran",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("nid", sa.Text, primary_key=True),
+    sa.Column("units", sa.LargeBinary, nullable=False),
+    _time("at"),
+)
+"""``units`` are four bytes for each function and file that the test ran, see `core.selection.function_map`."""
+
+cofailure = sa.Table(
+    "cd_cofailure",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("test", sa.Text, primary_key=True),
+    _time("n"),
+    _time("at"),
+)
+"""How often a test failed with changes of a file, as of ``at``; under the test "" how often the file changed."""
+
+catch = sa.Table(
+    "cd_catch",
+    metadata,
+    sa.Column("gate", sa.Text, primary_key=True),
+    sa.Column("run", _Big, primary_key=True, autoincrement=False),
+    _time("at"),
+    _time("needed"),
+    _time("whole"),
+)
+"""Seconds of tests that it took, in the order of a budget, until the first one failed; and of all that were chosen."""
+
 rollout = sa.Table(
     "cd_rollout",
     metadata,

@@ -9,10 +9,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from buildbot_cd.cli.knowledge import Knowledge
 from buildbot_cd.cli.sandbox import Sandbox, options
 from buildbot_cd.config.selecting import path_rules, test_rules
+from buildbot_cd.config.units import parse_duration
 from buildbot_cd.core.dispatch import Estimate, Work, expected, lower_bound
 from buildbot_cd.core.selection import Mode, requirements, select, with_rules
+from buildbot_cd.core.selection.budget import chances, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tags", default="", help="tags as with buildbot try --property=tags=...: a,b")
     parser.add_argument("--workers", type=int, default=1, help="for the time that it takes (%(default)s)")
     parser.add_argument("--durations", type=Path, help="JSON of test ids and seconds (.test_durations, if it is there)")
+    parser.add_argument("--budget", type=_seconds, help="only what finds most in this time: 4m, 90s")
+    parser.add_argument("--db", metavar="URL", help="a master's db_url: use its function map, history and durations")
+    parser.add_argument("--map-gate", default="trunk", metavar="GATE", help="with --db: which gate's (%(default)s)")
     parser.add_argument("--why", action="store_true", help="also each test that does not run, with the reason")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -39,15 +45,31 @@ def run(given: argparse.Namespace) -> int:
     repository = sandbox.repository()
     tests = with_rules(sandbox.collect(repository), test_rules(repository))
     mode = Mode(repository.missing_tags)
-    change = sandbox.change(given.base, given.tags)
-    selection = select(tests, path_rules(repository), change, tuple(repository.tags), mode)
-    time = _time(selection, tests, sandbox.durations(given.durations), max(given.workers, 1))
+    change, workers = sandbox.change(given.base, given.tags), max(given.workers, 1)
+    known = Knowledge.of(given.db, given.map_gate)
+    near = known.near(sandbox.units(change, known.map) if repository.tests.runner == "pytest" else None, change, tests)
+    selection = select(tests, path_rules(repository), change, tuple(repository.tags), mode, near)
+    seconds = {**known.seconds, **sandbox.durations(given.durations)}
+    if given.budget is not None:
+        chance = chances(selection, near)
+        selection = within(selection, chance, seconds, requirements(tests), given.budget, workers)
+    time = _time(selection, tests, seconds, workers)
+    curve = [one._asdict() for one in known.curve]
     if given.json:
-        print(json.dumps({**selection.to_json(), "time": time}, indent=1))
+        print(json.dumps({**selection.to_json(), "time": time, "map": known.age, "confidence": curve}, indent=1))
     else:
         print(selection.text() if given.why else selection.text().partition("\nleft out (")[0])
         print(_told(time))
+        if given.db:
+            print("\n".join(known.lines()))
     return 1 if mode is Mode.BLOCK and selection.missing_tags else 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _time(

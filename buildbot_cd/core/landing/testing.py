@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.admission import start_test
-from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, key_of, notice
+from buildbot_cd.core.landing.moves import HELD, Move, Policy, effect_of, enter, halted_gate, key_of, notice
 from buildbot_cd.core.landing.reverting import begin_revert
 from buildbot_cd.core.landing.values import EffectKind, Landing, Snapshot, State
 from buildbot_cd.core.landing.verdict import Cause, Confirmation, classify, widespread
@@ -47,7 +47,7 @@ def tested(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], poli
     """The checks ended. ``result``: {verdict: passed | failed | infra, failing: [...], ran: tests in all, reason}."""
     verdict = result.get("verdict")
     if verdict == "passed":
-        return _pass(landing, now, str(result.get("reason") or "all checks passed"))
+        return _pass(landing, now, str(result.get("reason") or "all checks passed"), result.get("held"))
     failing = tuple(str(one) for one in result.get("failing", ()))
     if verdict == "failed" and failing:
         reason = f"{_few(failing)} failed; running it again on another worker and on the tested revision"
@@ -85,7 +85,8 @@ def _judged(
     snapshot: Snapshot, landing: Landing, found: Confirmation, result: Mapping[str, Any], policy: Policy, now: float
 ) -> Move:
     if found.cause is Cause.FLAKY:
-        return _pass(landing, now, f"{_few(landing.failing)} passed on another worker: flaky, noted")
+        reason = f"{_few(landing.failing)} passed on another worker: flaky, noted"
+        return _pass(landing, now, reason, result.get("held"))
     if found.cause is Cause.REAL:
         real = found.named(Cause.REAL)
         reason = f"{_few(real)} failed twice on different workers and passes without this change"
@@ -108,9 +109,13 @@ def released(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -
     return start_test(again, landing.candidate, policy, now)
 
 
-def _pass(landing: Landing, now: float, reason: str) -> Move:
-    passed = enter(landing, State.PASSED, now, reason, failing=())
-    return Move(reason, landings=(passed,), effects=(notice(passed, "passed"),))
+def _pass(landing: Landing, now: float, reason: str, held: Any = None) -> Move:
+    """Its tests pass. ``held`` is why a person must release (or withdraw) it all the same; nothing is reverted."""
+    if held:
+        reason = f"{reason}, but held: {held}; release it as it is, or withdraw it and push it again with the tag"
+    passed = enter(landing, State.PASSED, now, reason, failing=(), not_before=HELD if held else None)
+    told = notice(passed, "held", reason=reason) if held else notice(passed, "passed")
+    return Move(reason, landings=(passed,), effects=(told,))
 
 
 def _few(names: tuple[str, ...]) -> str:

@@ -4,8 +4,10 @@
 docs/explanation/selection.md tells the rules.
 """
 
+from buildbot_cd.core.selection.function_map import Entry, FunctionMap
 from buildbot_cd.core.selection.globs import GlobIndex, matches
 from buildbot_cd.core.selection.outcome import Choice, LeftOut, MissingTag, Selection, UnknownTag, UnknownTest
+from buildbot_cd.core.selection.reached import Evidence, Reached, Unit, UnitChange, reached
 from buildbot_cd.core.selection.requirements import requirements
 from buildbot_cd.core.selection.rules import with_rules
 from buildbot_cd.core.selection.select import select
@@ -16,18 +18,25 @@ __all__ = [
     "Change",
     "Choice",
     "Declared",
+    "Entry",
+    "Evidence",
+    "FunctionMap",
     "GlobIndex",
     "LeftOut",
     "MissingTag",
     "Mode",
     "PathRule",
+    "Reached",
     "Selection",
     "Test",
     "TestRule",
+    "Unit",
+    "UnitChange",
     "UnknownTag",
     "UnknownTest",
     "declared",
     "matches",
+    "reached",
     "requirements",
     "select",
     "test_of",

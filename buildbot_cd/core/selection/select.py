@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from buildbot_cd.core.selection.outcome import (
     UnknownTest,
     shown,
 )
+from buildbot_cd.core.selection.reached import Reached
 from buildbot_cd.core.selection.requirements import closure, requirements
 from buildbot_cd.core.selection.trailers import declared
 from buildbot_cd.core.selection.values import Mode
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 _ALL = ("everything runs",)
 
+_TOLD = 3
+"""Reasons of the function map that are told of a test."""
+
 _SUGGESTED = 10
 """Unknown names for which the nearest one is looked up: a message with thousands of them must not stop the master."""
 
@@ -40,31 +44,32 @@ def select(
     change: Change,
     known_tags: Collection[str] = (),
     mode: Mode = Mode.ADD,
+    reached: Reached = Reached(),  # noqa: B008 - it is frozen
 ) -> Selection:
     """Which of the tests this change needs, each with its reasons.
 
     ``tests`` are all that there are, with the repository's rules applied (`with_rules`); ``known_tags`` are tags that
-    exist though no test may carry them; ``mode`` says what becomes of tags that rules miss. Raises SelectionError if a
-    nid comes twice, or for requirements that name no test or go in a circle.
+    exist though no test may carry them; ``mode`` says what becomes of tags that rules miss; ``reached`` is what the
+    function map and the history know. Raises SelectionError if a nid comes twice, or for requirements that name no test
+    or go in a circle.
     """
     index = _Index(tests, known_tags)
     said = declared(change.messages)
-    touched = _touch(change, path_rules, index)
+    touched = _touch(change, path_rules, index, reached.explained)
     tags = tuple(dict.fromkeys((*said.tags, *change.tags)))
     named, absent = _named(said, index)
     unknown = tuple(
         UnknownTag(tag, near) for tag, near in _suggested([tag for tag in tags if tag not in index.tags], index.tags)
     )
     lost = tuple(UnknownTest(name, near) for name, near in _suggested(absent, index.short_nids() if absent else ()))
-    wanted = touched.wanted if not tags or mode in (Mode.ADD, Mode.BLOCK) else {}
-    reasons = _reasons(tests, index, {**wanted, **{tag: f"tag {tag} is declared" for tag in tags}}, touched, named)
+    adds = not tags or mode in (Mode.ADD, Mode.BLOCK)
+    asked = {**(touched.wanted if adds else {}), **{tag: f"tag {tag} is declared" for tag in tags}}
+    reasons = _reasons(tests, index, asked, touched, named)
+    missing = _missing(tests, index, tags, touched, reached, {nid for nid, why in reasons.items() if why})
+    for nid, evidence in reached.tests.items() if adds else ():
+        reasons[nid] += [one.why for one in evidence[:_TOLD]]
     for nid, by in closure(reasons, requirements(tests)).items():
         reasons[nid].append(f"required by {by}")
-    missing = tuple(
-        MissingTag(tag, because, len(index.by_tag.get(tag, ())))
-        for tag, because in touched.wanted.items()
-        if tag not in tags
-    )
     everything = _everything(said, tags, (*unknown, *lost), touched, index)
     if mode is Mode.OBSERVE:
         missing = tuple(one._replace(quiet=True) for one in missing)
@@ -119,7 +124,7 @@ class _Touched:
     any: bool = False
 
 
-def _touch(change: Change, rules: Sequence[PathRule], index: _Index) -> _Touched:
+def _touch(change: Change, rules: Sequence[PathRule], index: _Index, explained: Collection[str]) -> _Touched:
     globs = GlobIndex((glob, rule) for rule in rules for glob in rule.globs)
     touched = _Touched(any=bool(change.files))
     for name in change.files:
@@ -135,7 +140,7 @@ def _touch(change: Change, rules: Sequence[PathRule], index: _Index) -> _Touched
             touched.readers.setdefault(f"reads {shown(path)} (data {glob})", []).extend(nids)
         if path in index.by_path:
             touched.test_files.append(path)
-        elif not found and not read:
+        elif not found and not read and name not in explained:
             touched.stray.append(path)
     return touched
 
@@ -173,6 +178,40 @@ def _reasons(
         if test.always:
             reasons[test.nid].append("runs always")
     return reasons
+
+
+def _missing(
+    tests: Sequence[Test],
+    index: _Index,
+    tags: tuple[str, ...],
+    touched: _Touched,
+    reached: Reached,
+    chosen: Collection[str],
+) -> tuple[MissingTag, ...]:
+    """Tags that rules want, and the fewest tags beside them that tests carry which the map names and nobody chose."""
+    found = {
+        tag: MissingTag(tag, because, len(index.by_tag.get(tag, ())))
+        for tag, because in touched.wanted.items()
+        if tag not in tags
+    }
+    if not tags:
+        return tuple(found.values())
+    bearers: dict[str, list[tuple[frozenset[str], str]]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for test in tests:
+        if test.nid in reached.tests and test.nid not in chosen and not test.tags & found.keys():
+            why = reached.direct(test.nid)
+            counts.update(test.tags if why else ())
+            for tag in test.tags if why else ():
+                bearers[tag].append((test.tags, why or ""))
+    while +counts:
+        tag = min(counts, key=lambda one: (-counts[one], one))
+        because = f"{bearers[tag][0][1]}; {counts[tag]} tests of {tag} are concerned"
+        for carried, _ in bearers[tag]:
+            if not carried & found.keys():
+                counts.subtract(carried)
+        found[tag] = MissingTag(tag, because, len(index.by_tag[tag]))
+    return tuple(found.values())
 
 
 def _everything(

@@ -80,11 +80,15 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be tested: changed ``files`` (both names of a moved one), commit ``messages``, tags given aside."""
+    """What is to be tested: changed ``files`` (both names of a moved one), commit ``messages``, tags given aside.
+
+    ``base`` is the revision before it.
+    """
 
     files: tuple[str, ...]
     messages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    base: str = "HEAD"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from buildbot import config
+
+from buildbot_cd.core.selection import UnitChange
 from buildbot_cd.plugins.steps.program import ProgramStep
 
 if TYPE_CHECKING:
@@ -26,10 +29,26 @@ PROGRAM = "../cd_pytest.py"
 """Where the program lies on the worker: beside the checkout, never in it."""
 
 WARM = "../cd_warm.py"
+CHUNKS = "../cd_chunks.py"
+RAN = "../cd_ran.py"
+UNITS = "../cd_units.py"
+OUTLINE = "../cd_outline.py"
 FILES = "../cd_files.txt"
 SOCKET = "../cd_warm.sock"
 JUNIT = "../cd_junit.py"
 JUNIT_REPORT = "../cd_junit_report.py"
+
+
+PROGRAMS = (
+    ("pytest_stream.py", PROGRAM),
+    ("pytest_warm.py", WARM),
+    ("pytest_chunks.py", CHUNKS),
+    ("pytest_ran.py", RAN),
+    ("syntax_outline.py", OUTLINE),
+    ("changed_units.py", UNITS),
+)
+
+RECORDS = ("auto", "always", "never")
 
 
 class PytestStep(ProgramStep):
@@ -38,23 +57,67 @@ class PytestStep(ProgramStep):
     haltOnFailure = True
     renderables = ("python",)
 
-    def __init__(self, *, python: Any = "python3", **kwargs: Any) -> None:
-        """``python`` is the tested project's own interpreter on the worker, with its pytest."""
+    def __init__(self, *, python: Any = "python3", record: str = "auto", **kwargs: Any) -> None:
+        """``python`` is the tested project's own interpreter on the worker, with its pytest.
+
+        ``record`` says when runs tell what each test ran: auto (where that is cheap: Python 3.12 or later), always
+        (also by coverage.py, where the project has it), or never.
+        """
         super().__init__(**kwargs)
-        self.python = python
+        if record not in RECORDS:
+            config.error(f"record should be one of {', '.join(RECORDS)}, not {record!r}")
+        self.python, self.record = python, record
+        self._units: dict[str, str] = {}
 
     async def prepare(self) -> None:
         """Send the programs, unless a step of this build did."""
         if self.getProperty("cd_program_sent"):
             return
         folder = resources.files("buildbot_cd.worker.tests")
-        for name, place in (("pytest_stream.py", PROGRAM), ("pytest_warm.py", WARM)):
+        for name, place in PROGRAMS:
             await self.send(folder.joinpath(name).read_text("utf-8"), place)
         self.setProperty("cd_program_sent", True, "Continuous deployment")
 
     async def pytest(self, verb: str, found: Callable[[dict[str, Any]], None], *args: str) -> int | None:
         """Call the program; ``verb`` is collect or run, ``args`` its own arguments."""
-        return await self.program([str(self.python), PROGRAM, verb, *args], found, log=verb)
+        more = self._recording() if verb == "run" else []
+        code = await self.program([str(self.python), PROGRAM, verb, *more, *args], self._hearing(found), log=verb)
+        await self.learn()
+        return code
+
+    def _recording(self) -> list[str]:
+        """The arguments that let runs tell what each test ran. A try teaches nothing: its change may never come."""
+        if self.record == "never" or str(self.getProperty("buildername")) == "cd-try":
+            return []
+        return ["--ran", RAN, *(["--traced"] if self.record == "always" else [])]
+
+    def _hearing(self, found: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+        """Also keep what passed tests, and files at their collection, ran. A failed one did not get to its end."""
+        good: set[str] = set()
+
+        def heard(event: dict[str, Any]) -> None:
+            nid = str(event.get("nid") or "")
+            if event.get("event") == "result" and event.get("outcome") == "passed":
+                good.add(nid)
+            elif event.get("event") == "ran" and (nid in good or "::" not in nid):
+                self._units[nid] = str(event.get("units") or "")
+            found(event)
+
+        return heard
+
+    async def learn(self) -> None:
+        """Hand over what was kept."""
+        ran, self._units = self._units, {}
+        if ran:
+            await self.engine.tests.learning.ran(ran)
+
+    async def units(self, base: str) -> UnitChange:
+        """Which functions and files the checkout changes since ``base``."""
+        change, known = UnitChange(), await self.engine.tests.learning.map()
+        if known.tests:
+            request = {"base": base, "imported": known.imported}
+            await self.program([str(self.python), UNITS], change.note, request=request, log="units")
+        return change
 
     async def foreign(
         self, verb: str, tests: RepositoryTests, found: Callable[[dict[str, Any]], None], nids: Sequence[str] = ()
@@ -81,15 +144,18 @@ class PytestStep(ProgramStep):
     async def warm_up(self, files: Sequence[str]) -> bool:
         """Leave a pytest on the worker that has collected these files; False if it could not."""
         await self.send("\n".join(files) + "\n", FILES)
-        argv = ["start", "--socket", SOCKET, "--runner", PROGRAM, "--files", FILES, "--"]
-        return await self.program([str(self.python), WARM, *argv], lambda _event: None, log="run") == 0
+        argv = ["start", "--socket", SOCKET, "--runner", PROGRAM, "--files", FILES, *self._recording(), "--"]
+        hear = self._hearing(lambda _event: None)
+        return await self.program([str(self.python), WARM, *argv], hear, log="run") == 0
 
     async def warm_chunk(self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None]) -> int | None:
         """Let the pytest on the worker run these tests."""
         inside = {one.nid for one in chunk}
         tests = [{"nid": one.nid, "after": [nid for nid in one.requires if nid in inside]} for one in chunk]
         argv = [str(self.python), WARM, "chunk", "--socket", SOCKET]
-        return await self.program(argv, found, request={"tests": tests}, log="run")
+        code = await self.program(argv, self._hearing(found), request={"tests": tests}, log="run")
+        await self.learn()
+        return code
 
     async def cool(self) -> None:
         """End the pytest on the worker. In a build that was stopped no command runs: the next build does it then."""

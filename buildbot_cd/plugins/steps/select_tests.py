@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 
 from buildbot_cd.config import ConfigErrors, parse_repository
+from buildbot_cd.config.units import parse_duration
 from buildbot_cd.core.selection import Change, test_of
+from buildbot_cd.engine.checks import undeclared
 from buildbot_cd.errors import SelectionError
 from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
 from buildbot_cd.store.rows import RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from buildbot_cd.config import RepositoryConfig
-    from buildbot_cd.core.selection import Selection, Test
+    from buildbot_cd.core.selection import Reached, Selection, Test
 
 DIFF = ("git", "-c", "core.quotePath=false", "diff", "--name-only", "--no-renames")
 """Names of changed files; of a moved one both, since rules may match either."""
@@ -43,7 +47,10 @@ class SelectTests(PytestStep):
             if broken:
                 return await self._cannot_collect(run.id, broken)
             change = await self._change()
-            selection = await self.engine.tests.plan(run.id, tests, repository, change, seconds=1.0)
+            near = await self._near(repository, change, tests)
+            selection = await self.engine.tests.plan(
+                run.id, tests, repository, change, seconds=1.0, near=near, budget=self._budget()
+            )
         except (ConfigErrors, SelectionError) as error:
             return await self._wrong(run.id, str(error))
         return await self._tell(selection, repository)
@@ -76,6 +83,20 @@ class SelectTests(PytestStep):
             broken.append(("", f"collection ended with {code}: see the log of this step"))
         return tests, broken
 
+    async def _near(self, repository: RepositoryConfig, change: Change, tests: Sequence[Test]) -> Reached:
+        units = await self.units(change.base) if repository.tests.runner == "pytest" else None
+        return await self.engine.tests.learning.near(units, change, tests)
+
+    def _budget(self) -> float | None:
+        """The property ``budget``: ``buildbot try --property=budget=4m``. Raises SelectionError if it is no time."""
+        given = self.getProperty("budget")
+        if given is None or self.getProperty("cd_range") is not None:
+            return None
+        try:
+            return parse_duration(str(given))
+        except ValueError as error:
+            raise SelectionError(f"the property budget: {error}") from error
+
     async def _change(self) -> Change:
         files: list[str] = []
         span = self.getProperty("cd_range")
@@ -86,7 +107,7 @@ class SelectTests(PytestStep):
         revision = str(self.getProperty("got_revision"))
         base = span["base"] if revision == span["head"] else f"{revision}^"
         await self.lines([*DIFF, base, revision, "--"], files)
-        return Change(tuple(files), (str(span.get("message") or ""),))
+        return Change(tuple(files), (str(span.get("message") or ""),), base=base)
 
     async def _cannot_collect(self, run: int, broken: list[tuple[str, str]]) -> int:
         """Files that cannot be collected are what fails: by their names they are looked at again, and on ``tested``."""
@@ -111,7 +132,7 @@ class SelectTests(PytestStep):
         self.descriptionDone = [selection.summary()]
         missing = [one for one in selection.missing_tags if not one.quiet]
         if missing and repository.missing_tags == "block" and self.getProperty("cd_range") is None:
-            self.descriptionDone = [f"declare the missing tags: {', '.join(one.tag for one in missing)}"]
+            self.descriptionDone = [undeclared(missing)]
             return FAILURE
         odd = missing or selection.unknown_tags or selection.unknown_tests
         return WARNINGS if odd else SUCCESS

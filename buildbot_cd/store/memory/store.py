@@ -10,6 +10,7 @@ from buildbot_cd.core.landing.values import Snapshot
 from buildbot_cd.store.memory.durations import MemoryDurations
 from buildbot_cd.store.memory.escapes import MemoryEscapes
 from buildbot_cd.store.memory.gate import MemoryGates, MemoryLandings, MemoryPushes, MemorySlots
+from buildbot_cd.store.memory.learnt import MemoryLearnt
 from buildbot_cd.store.memory.outbox import MemoryOutbox
 from buildbot_cd.store.memory.rollouts import MemoryRollouts, MemoryVerdicts
 from buildbot_cd.store.memory.runs import MemoryRuns
@@ -36,6 +37,7 @@ class MemoryTx:
         self.outbox = MemoryOutbox(tables)
         self.runs = MemoryRuns(tables)
         self.durations = MemoryDurations(tables)
+        self.learnt = MemoryLearnt(tables)
         self.rollouts = MemoryRollouts(tables)
         self.verdicts = MemoryVerdicts(tables)
         self.trust = MemoryTrust(tables)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.trust import Quarantine
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
+    from buildbot_cd.core.selection import Entry
+    from buildbot_cd.core.selection.budget import Catch
     from buildbot_cd.store.rows import Escape, HostRow, Rollout, Run, RunTest, Verdict
 
 
@@ -31,6 +33,9 @@ class Tables:
     run_tests: dict[tuple[int, str], RunTest] = field(default_factory=dict)
     durations: dict[tuple[str, str], tuple[float, float, float]] = field(default_factory=dict)
     speeds: dict[tuple[str, str], tuple[float, int, float | None]] = field(default_factory=dict)
+    ran: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    cofailures: dict[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    catches: dict[tuple[str, int], Catch] = field(default_factory=dict)
     rollouts: dict[int, Rollout] = field(default_factory=dict)
     hosts: dict[tuple[int, str], HostRow] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)

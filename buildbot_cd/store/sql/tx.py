@@ -12,6 +12,7 @@ from buildbot_cd.store.sql.durations import SqlDurations
 from buildbot_cd.store.sql.escapes import SqlEscapes
 from buildbot_cd.store.sql.gates import SqlGates
 from buildbot_cd.store.sql.landings import SqlLandings
+from buildbot_cd.store.sql.learnt import SqlLearnt
 from buildbot_cd.store.sql.outbox import SqlOutbox
 from buildbot_cd.store.sql.pushes import SqlPushes
 from buildbot_cd.store.sql.rollouts import SqlRollouts
@@ -58,6 +59,10 @@ class SqlTx:
     @cached_property
     def durations(self) -> SqlDurations:
         return SqlDurations(self._conn)
+
+    @cached_property
+    def learnt(self) -> SqlLearnt:
+        return SqlLearnt(self._conn)
 
     @cached_property
     def rollouts(self) -> SqlRollouts:

@@ -13,6 +13,7 @@ was done, whatever its results were. docs/explanation/dispatch.md tells the even
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -365,6 +366,8 @@ def arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("verb", choices=("collect", "run"))
     parser.add_argument("--out", default="-", help="file for the events; - is stdout")
     parser.add_argument("--tests", help="file with one nid a line; - is stdin; for run")
+    parser.add_argument("--ran", help="where pytest_ran.py lies, to tell what each test ran; for run")
+    parser.add_argument("--traced", action="store_true", help="do so also by coverage.py, below Python 3.12")
     options = parser.parse_args(argv[:at])
     if (options.verb == "run") != (options.tests is not None):
         parser.error("run needs --tests, collect takes none")
@@ -376,6 +379,16 @@ def listed(name: str) -> list[str]:
     with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
         lines = file.read().decode("utf-8").split("\n")
     return [unicodedata.normalize("NFC", line.rstrip("\r")) for line in lines if line.strip()]
+
+
+def recording(options: argparse.Namespace, worker: Any) -> list[Any]:
+    """The plugin that tells what each test ran, if that is wanted and not dear."""
+    if options.ran is None or not (options.traced or hasattr(sys, "monitoring")):
+        return []
+    spec: Any = importlib.util.spec_from_file_location("cd_ran", options.ran)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return [module.Ran(worker.names, worker.out.event, worker.of_item.get)]
 
 
 def main(argv: list[str]) -> int:
@@ -391,7 +404,7 @@ def main(argv: list[str]) -> int:
     sys.path[0] = names.top  # as python -m pytest has it; not the folder of this file
     sys.argv[:] = ["pytest", *rest]
     worker = Collect(out, names) if options.verb == "collect" else Run(out, names, wanted)
-    code = int(pytest.main(rest, plugins=[worker]))
+    code = int(pytest.main(rest, plugins=[worker, *recording(options, worker)]))
     worker.finish(code)
     return 0 if code in DONE else code
 

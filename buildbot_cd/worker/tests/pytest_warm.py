@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Keep a pytest on a worker that has collected already, and give it chunk after chunk.
 
-    python cd_warm.py start --socket S --runner cd_pytest.py [--files LIST] -- [arguments for pytest]
+    python cd_warm.py start --socket S --runner cd_pytest.py [--files LIST] [--ran cd_ran.py] -- [arguments for pytest]
     python cd_warm.py chunk --socket S          {"tests": [{"nid": ..., "after": [nid, ...]}, ...]} on stdin
     python cd_warm.py stop --socket S
 
-This file is sent to a worker beside `pytest_stream.py` and run by the tested project's own Python (3.8 or later).
-``start`` collects (only LIST's files, one a line) and leaves two processes behind, in a session of their own: pytest,
-which waits at the socket, and its guard, which ends it when the socket is gone or nobody was there for `IDLE` seconds.
-``start`` and ``stop`` end an older one. What the events mean tells `pytest_stream.py`; besides there are ``ready``,
-``blocked`` (what the test waits for did not pass in this chunk) and ``died`` (pytest ended; no ``end`` follows).
+This file is sent to a worker beside `pytest_stream.py` and `pytest_chunks.py`, and run by the tested project's own
+Python (3.8 or later). ``start`` collects (only LIST's files, one a line) and leaves two processes behind, in a session
+of their own: pytest, which waits at the socket, and its guard, which ends it when the socket is gone or nobody was
+there for `IDLE` seconds. ``start`` and ``stop`` end an older one. What the events mean tells `pytest_stream.py`;
+besides there are ``ready``, ``blocked`` (what the test waits for did not pass in this chunk) and ``died`` (pytest
+ended; no ``end`` follows).
 """
 
 from __future__ import annotations
@@ -152,12 +153,18 @@ class Line:
             self.handle = -1
 
 
+def loaded(name: str, place: str) -> Any:
+    """The program there as a module of this name."""
+    spec: Any = importlib.util.spec_from_file_location(name, place)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def served(options: argparse.Namespace, rest: list[str], listening: socket.socket, writing: int) -> int:
     """pytest, from collection to the end of the last chunk."""
-    spec: Any = importlib.util.spec_from_file_location("cd_pytest", options.runner)
-    runner = importlib.util.module_from_spec(spec)
-    sys.modules["cd_pytest"] = runner
-    spec.loader.exec_module(runner)
+    runner = loaded("cd_pytest", options.runner)
     line = Line(writing)
     if runner.NO_PYTEST:
         line.event("error", nid=None, path=None, text=runner.NO_PYTEST)
@@ -166,127 +173,13 @@ def served(options: argparse.Namespace, rest: list[str], listening: socket.socke
     names = runner.Names(os.getcwd())
     sys.path[0] = names.top  # as python -m pytest has it; not the folder of this file
     sys.argv[:] = ["pytest", *rest]
-    plugin = warm_plugin(runner)(line, names, files, listening)
-    code = int(runner.pytest.main(rest, plugins=[plugin]))
+    here = os.path.dirname(os.path.abspath(__file__))
+    places = [os.path.join(here, name) for name in ("cd_chunks.py", "pytest_chunks.py")]
+    chunks = loaded("cd_chunks", next(one for one in places if os.path.exists(one)))
+    plugin = chunks.Warm(line, names, files, listening)
+    code = int(runner.pytest.main(rest, plugins=[plugin, *runner.recording(options, plugin)]))
     plugin.finish(code)
     return code
-
-
-def warm_plugin(runner: Any) -> Any:
-    """The plugin's class; pytest and the program that knows it are there only now."""
-
-    class Between(runner.pytest.Item):  # type: ignore[misc]
-        """Stands behind the last test of a chunk: all but what the session shares is torn down before it."""
-
-        def runtest(self) -> None:
-            """Never called."""
-
-        def reportinfo(self) -> tuple[Any, int | None, str]:
-            return self.path if hasattr(self, "path") else self.fspath, None, self.name
-
-    class Warm(runner.Run):  # type: ignore[misc]
-        """Collects once, then runs what clients ask for."""
-
-        def __init__(self, line: Line, names: Any, files: list[str] | None, listening: socket.socket) -> None:
-            super().__init__(line, names, ["pytest:" + name for name in files or ()])
-            self.all_files, self.listening = files is None, listening
-            self.items: dict[str, tuple[int, Any]] = {}
-            self.wanted: dict[str, tuple[str, ...]] = {}
-            self.client: socket.socket | None = None
-
-        def ignored(self, path: Any) -> bool | None:
-            return None if self.all_files else super().ignored(path)
-
-        @runner.around  # type: ignore[untyped-decorator]
-        def pytest_collection_modifyitems(self, items: list[Any]) -> Iterator[None]:
-            yield
-            for number, item in enumerate(items):
-                nid, path = self.names.item(item)
-                try:
-                    runner.described(item, nid, path)
-                except ValueError as problem:
-                    self.error(path, str(problem))
-                self.of_item[item] = nid
-                self.items[nid] = (number, item)
-
-        @runner.instead  # type: ignore[untyped-decorator]
-        def pytest_runtestloop(self, session: Any) -> bool:
-            self.between = Between.from_parent(session, name="between chunks")
-            self.out.event("ready", count=len(self.items))
-            os.close(self.out.handle)
-            self.out.handle = -1
-            while True:
-                self.client, _ = self.listening.accept()
-                with self.client.makefile("rb") as asked:
-                    chunk = json.loads(asked.readline() or b"{}").get("tests", [])
-                self.out.handle = self.client.fileno()
-                self.run_chunk(session, chunk)
-                self.out.event("end", exit=0, count=len(self.results))
-                if self.cut_off():
-                    return True  # the client was cut off: whoever did that wants no more of this
-                self.out.handle = -1
-                self.wanted = {}
-                self.client.close()  # not in a finally: if a test stops pytest, `finish` still has words for the client
-
-        def run_chunk(self, session: Any, chunk: list[dict[str, Any]]) -> None:
-            self.wanted = {runner.named(one["nid"]): tuple(one.get("after") or ()) for one in chunk}
-            self.results: set[str] = set()
-            self.turn: str | None = None
-            self.good: set[str] = set()
-            order = self.in_order()
-            for number, nid in enumerate(order):
-                if self.is_blocked(nid):
-                    self.out.event("blocked", nid=nid)
-                    self.results.add(nid)
-                    continue
-                if self.cut_off():
-                    return
-                after = next((one for one in order[number + 1 :] if not self.is_blocked(one, nid)), None)
-                next_item = self.between if after is None or self.needs(after, nid) else self.items[after][1]
-                item = self.items[nid][1]
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-                session.shouldfail = session.shouldstop = False
-            for nid in [one for one in self.wanted if one not in self.results]:
-                self.without_turn(nid, 0)
-
-        def in_order(self) -> list[str]:
-            """Pytest's own order, which saves setting up what tests share, but nothing before what it waits for."""
-            present = sorted((nid for nid in self.wanted if nid in self.items), key=lambda nid: self.items[nid][0])
-            placed: dict[str, None] = {}
-            for first in present:
-                stack = [first]
-                while stack:
-                    open_ = [one for one in self.wanted[stack[-1]] if one in self.items and one in self.wanted]
-                    before = [one for one in open_ if one not in placed and one not in stack]
-                    if before:
-                        stack.append(before[0])
-                    else:
-                        placed[stack.pop()] = None
-            return list(placed)
-
-        def cut_off(self) -> bool:
-            return bool(self.out.handle < 0)
-
-        def needs(self, nid: str, other: str) -> bool:
-            return other in self.wanted[nid]
-
-        def is_blocked(self, nid: str, running: str | None = None) -> bool:
-            """Whether something of this chunk that the test waits for did not pass."""
-            return any(one in self.wanted and one not in self.good and one != running for one in self.wanted[nid])
-
-        def result(self, nid: str, outcome: str, seconds: float, text: str) -> None:
-            if outcome in {"passed", "skipped", "xfailed"}:
-                self.good.add(nid)
-            super().result(nid, outcome, seconds, text)
-
-        def finish(self, code: int) -> None:
-            """Pytest was stopped, by a test in a chunk or before there was one."""
-            for nid in [one for one in self.wanted if one not in self.results]:
-                when = "in the middle of it" if nid == self.turn else "before its turn"
-                self.out.event("lost", nid=nid, text=f"pytest stopped {when} and ended with {code}")
-            self.out.event("died", exit=code)
-
-    return Warm
 
 
 # -- a client
@@ -337,6 +230,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--socket", required=True, help="a short path: Unix sockets take some hundred characters")
     parser.add_argument("--runner", help="where pytest_stream.py lies; for start")
     parser.add_argument("--files", help="list of test files; for start")
+    parser.add_argument("--ran", help="where pytest_ran.py lies, to tell what each test ran; for start")
+    parser.add_argument("--traced", action="store_true", help="do so also by coverage.py, below Python 3.12")
     options = parser.parse_args(argv[:at])
     if options.verb == "chunk":
         return chunk(options.socket, json.load(sys.stdin))

@@ -12,14 +12,30 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from bench.report import Options, Report, Target, table
-from buildbot_cd.core.selection import Change, PathRule, Test, TestRule, select, with_rules
+import numpy as np
+
+from bench.report import Report, Target, table
+from buildbot_cd.core.selection import (
+    Change,
+    Entry,
+    FunctionMap,
+    PathRule,
+    Test,
+    TestRule,
+    Unit,
+    UnitChange,
+    reached,
+    select,
+    with_rules,
+)
+from buildbot_cd.core.selection.function_map import key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TESTS, RULES, FILES, AREAS = 40_000, 2_000, 100, 200
-ROUNDS = 7
+UNITS, EACH = 20_000, 100
+ROUNDS = 5
 KINDS = ("src/area_{n}/**", "src/area_{n}/mod_{n}.py", "**/area_{n}_*.sql", "lib/*/thing_{n}.c")
 
 
@@ -58,19 +74,39 @@ def _milliseconds(work: Callable[[], object]) -> float:
     return 1000 * min(times)
 
 
-def run(options: Options) -> Report:
+def measure(report: Report) -> None:
     """Measure both halves."""
-    report = Report("selection", options.seed)
-    tests, path_rules, large = suite(), rules(), change(options.seed)
+    tests, path_rules, large = suite(), rules(), change(report.seed)
     by_file = [TestRule(f"tests/area_{number}/**", (f"r{number}",)) for number in range(AREAS)]
-    chosen = len(select(tests, path_rules, large).chosen)
+    entries, units = entries_of(tests, report.seed)
+    known = FunctionMap(entries)
+    near = reached(units, known, tests)
     figures = {
         "select ms": _milliseconds(lambda: select(tests, path_rules, large)),
+        "select with the function map ms": _milliseconds(
+            lambda: select(tests, path_rules, large, reached=reached(units, known, tests))
+        ),
         "rules of 200 globs on all tests ms": _milliseconds(lambda: with_rules(tests, by_file)),
+        "turn the map around, once for each version of it ms": _milliseconds(lambda: FunctionMap(entries)),
     }
-    print(f"{TESTS} tests, {RULES} rules, {FILES} changed files; {chosen} tests chosen, best of {ROUNDS}:\n")
+    chosen = len(select(tests, path_rules, large).chosen)
+    print(
+        f"{TESTS} tests, {RULES} rules, {FILES} changed files; {chosen} tests chosen, the map reaches "
+        f"{len(near.tests)}; best of {ROUNDS}:\n"
+    )
     table(["part", "ms"], [[name, round(value, 1)] for name, value in figures.items()])
     print()
-    report.ours = {name: round(value, 1) for name, value in figures.items()} | {"chosen": chosen}
-    report.targets = [Target("select, ms of processor time", figures["select ms"], most=100)]
-    return report
+    report.ours |= {name: round(value, 1) for name, value in figures.items()} | {"chosen": chosen}
+    for name in ("select ms", "select with the function map ms"):
+        report.targets.append(Target(f"{name.removesuffix(' ms')}, ms of processor time", figures[name], most=100))
+
+
+def entries_of(tests: list[Test], seed: int) -> tuple[dict[str, Entry], UnitChange]:
+    """A map of a hundred units a test, and a change of a hundred functions."""
+    rng = random.Random(seed)
+    names = [f"area_{number % RULES}.py::f{number}" for number in range(UNITS)]
+    keys = np.array([key(*name.split("::")) for name in names], dtype="<u4")
+    chooser = np.random.default_rng(seed)
+    entries = {test.nid: Entry(np.unique(chooser.choice(keys, EACH)).tobytes(), 0.0) for test in tests}
+    touched = [Unit(*name.split("::"), f"{name} changed") for name in rng.sample(names, FILES)]
+    return entries, UnitChange(touched, {one.path for one in touched}, whole=True)

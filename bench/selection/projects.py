@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Public projects from their sdists, each a git repository of its own, and an interpreter that runs their tests.
+
+Fetched once into a folder below the system's temporary one (``CD_BENCH_CACHE``). The interpreter is the newest of
+Python 3.12 to 3.14 that is installed, since the function map costs little only there, else the one that runs this.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PEERS = ("pytest", "hypothesis", "pytest-testmon", "coverage")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project: ``roots`` is where its tests are, ``source`` its code, ``extra`` what pytest is told beside."""
+
+    name: str
+    source: str
+    roots: tuple[str, ...]
+    versions: tuple[str, ...]
+    path: str = "."
+    extra: tuple[str, ...] = ()
+
+
+PROJECTS = (
+    Project("toolz", "toolz", ("toolz",), ("0.11.2", "0.12.0", "0.12.1", "1.0.0", "1.1.0", "1.2.0")),
+    Project("boltons", "boltons", ("tests",), ("23.1.1", "24.0.0", "24.1.0", "25.0.0", "26.1.0", "26.2.0")),
+    Project("attrs", "src", ("tests",), ("23.2.0", "24.2.0", "24.3.0", "25.1.0", "25.4.0", "26.1.0"), path="src"),
+)
+
+
+def cache() -> Path:
+    """Where everything is kept."""
+    path = Path(os.environ.get("CD_BENCH_CACHE") or Path(tempfile.gettempdir()) / "buildbot-cd-bench")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def interpreter() -> Path:
+    """A Python with pytest and the peers, in an environment of its own."""
+    folder = cache() / "python"
+    python = folder / "bin" / "python"
+    if not (folder / ".ready").exists():
+        subprocess.run([_newest(), "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEERS], check=True)
+        (folder / ".ready").touch()
+    return python
+
+
+def _newest() -> str:
+    for name in ("python3.14", "python3.13", "python3.12"):
+        for place in (
+            shutil.which(name),
+            *sorted(str(one) for one in Path.home().glob(f".pyenv/versions/*/bin/{name}")),
+        ):
+            if place and subprocess.run([place, "-c", ""], capture_output=True, check=False).returncode == 0:
+                return place
+    return sys.executable
+
+
+def fetch(project: Project, version: str) -> Path:
+    """The sdist, unpacked."""
+    folder = cache() / "sdists" / f"{project.name}-{version}"
+    if not folder.exists():
+        download = cache() / "downloads"
+        wanted = f"{project.name}=={version}"
+        pip = [str(interpreter()), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+        subprocess.run([*pip, "--dest", str(download), wanted], check=True)
+        found = next(one for one in download.glob(f"{project.name}-{version}.tar.gz"))
+        with tarfile.open(found) as archive:
+            archive.extractall(folder.parent, filter="data")
+    return folder
+
+
+def checkout(project: Project, version: str, where: Path) -> Path:
+    """A fresh git repository with one commit."""
+    if where.exists():
+        shutil.rmtree(where)
+    shutil.copytree(fetch(project, version), where)
+    git(where, "init", "--quiet")
+    commit(where, "first")
+    return where
+
+
+def commit(where: Path, message: str) -> str:
+    """Commit everything; gives the revision."""
+    git(where, "add", "--all", "--force")
+    who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+    git(where, *who, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(where, "rev-parse", "HEAD").strip()
+
+
+def git(where: Path, *words: str) -> str:
+    """Run git there."""
+    return subprocess.run(["git", "-C", str(where), *words], check=True, capture_output=True, text=True).stdout

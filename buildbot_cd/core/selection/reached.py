@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the function map and the history say of a change: which tests may notice it, why, and how probably."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from buildbot_cd.core.selection.function_map import BLIND, FILE, key
+from buildbot_cd.core.selection.outcome import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from buildbot_cd.core.selection.function_map import FunctionMap
+    from buildbot_cd.core.selection.values import Test
+
+LIKELY = 0.9
+"""Probability that the only test of a changed function notices it; of n tests each one by ``n ** -SPREAD`` of that."""
+SPREAD = 0.4
+UNSEEN = 0.1
+"""Probability that a test of which nothing is known notices a change."""
+
+
+class Unit(NamedTuple):
+    """A function or file that a change may have made behave differently, and why that is."""
+
+    path: str
+    name: str
+    why: str
+    later: bool = False
+    """Whether that matters only if a witness of the change is run by no test."""
+
+
+@dataclass
+class UnitChange:
+    """What the program on the worker told of a change, see `worker.tests.changed_units`."""
+
+    units: list[Unit] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+    """Changed files of which all units are told."""
+    below: dict[str, str] = field(default_factory=dict)
+    """Folders of which every test is concerned, each with the reason."""
+    witnesses: list[tuple[str, str]] = field(default_factory=list)
+    """(path, name) of changed functions, which also had a part in what an import made."""
+    whole: bool = False
+    """Whether the program got to its end: without that nothing of this counts."""
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Take one of its events in."""
+        kind = event.get("event")
+        if kind == "unit":
+            self.units.append(
+                Unit(str(event["path"]), str(event["name"]), str(event.get("why") or ""), bool(event.get("later")))
+            )
+        elif kind == "witness":
+            self.witnesses.append((str(event["path"]), str(event["name"])))
+        elif kind == "read":
+            self.read.add(str(event["path"]))
+        elif kind == "below":
+            self.below[str(event["path"])] = str(event.get("why") or "")
+        elif kind == "end":
+            self.whole = True
+
+
+class Evidence(NamedTuple):
+    """Why a test may notice the change, and how probably. ``direct`` evidence makes a tag a missing one."""
+
+    why: str
+    probability: float
+    direct: bool = True
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What is known beside tags and rules. ``explained`` are changed files that need no rule any more."""
+
+    tests: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    explained: frozenset[str] = frozenset()
+
+    def probability(self, nid: str) -> float:
+        """That the test notices the change, if its reasons do not depend on each other."""
+        missed = 1.0
+        for one in self.tests.get(nid, ()):
+            missed *= 1 - one.probability
+        return 1 - missed
+
+    def direct(self, nid: str) -> str | None:
+        """The first reason that speaks of the change itself."""
+        return next((one.why for one in self.tests.get(nid, ()) if one.direct), None)
+
+
+def reached(
+    change: UnitChange, known: FunctionMap, tests: Sequence[Test], failed: Mapping[str, Evidence] | None = None
+) -> Reached:
+    """The tests that ran what changed, those that the map cannot judge, and those that ``failed`` with such changes.
+
+    An empty map says nothing, and so does a program that broke off.
+    """
+    found: dict[str, list[Evidence]] = defaultdict(list)
+    if change.whole and known.tests:
+        seen = all(known.ran(key(*one)) for one in change.witnesses)
+        _by_units([one for one in change.units if not (one.later and seen)], known, found)
+        if change.units:
+            _unseen(known, tests, found)
+        _below(change.below, tests, found)
+    for nid, evidence in (failed or {}).items():
+        found[nid].append(evidence)
+    there = {test.nid for test in tests}
+    return Reached(
+        {nid: tuple(ones) for nid, ones in found.items() if nid in there},
+        _explained(change, known) if change.whole and known.tests else frozenset(),
+    )
+
+
+def _by_units(units: Iterable[Unit], known: FunctionMap, found: dict[str, list[Evidence]]) -> None:
+    """A cause that reaches a test by several units counts once, by the one that the fewest tests ran."""
+    reach = [(unit, known.ran(key(unit.path, unit.name))) for unit in units]
+    by_cause: dict[str, set[str]] = defaultdict(set)
+    for unit, nids in sorted(reach, key=lambda one: len(one[1])):
+        if nids:
+            seen = by_cause[unit.why]
+            evidence = Evidence(
+                f"{shown(unit.why)}; it ran {shown(_told(unit))}", LIKELY * len(nids) ** -SPREAD, direct=True
+            )
+            for nid in nids:
+                if nid not in seen:
+                    found[nid].append(evidence)
+            seen.update(nids)
+
+
+def _told(unit: Unit) -> str:
+    return unit.path if unit.name == FILE else f"{unit.path}::{unit.name}"
+
+
+def _unseen(known: FunctionMap, tests: Sequence[Test], found: dict[str, list[Evidence]]) -> None:
+    for nid in known.ran(key("", BLIND)):
+        found[nid].append(Evidence("it starts another process, which cannot be looked into", UNSEEN, direct=False))
+    for test in tests:
+        if test.nid not in known.tests:
+            found[test.nid].append(Evidence("it is not in the function map yet", UNSEEN, direct=False))
+
+
+def _below(folders: Mapping[str, str], tests: Sequence[Test], found: dict[str, list[Evidence]]) -> None:
+    for folder, why in folders.items():
+        for test in tests:
+            if not folder or test.path.startswith(folder + "/"):
+                found[test.nid].append(Evidence(f"{shown(why)}; it lies below", UNSEEN))
+
+
+def _explained(change: UnitChange, known: FunctionMap) -> frozenset[str]:
+    """Files that the map has seen, and Python files in which nothing but comments and layout changed."""
+    with_units = {unit.path for unit in change.units}
+    paths = with_units | change.read
+    return frozenset(path for path in paths if path not in with_units or known.knows(path))

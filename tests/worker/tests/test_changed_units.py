@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from buildbot_cd.core.selection.function_map import key
+from tests.worker.tests.conftest import PROGRAM, events_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TAX = """
+RATE = 7
+
+def rate():
+    # once
+    return RATE
+
+def other():
+    return 1
+"""
+CART = """
+from shop import tax
+from shop.tax import other as price
+__all__ = ['total', 'Cart']
+
+def total(x=1):
+    return x * tax.RATE
+
+class Cart:
+    size = 3
+
+    def add(self):
+        return price()
+
+def lonely():
+    return 0
+
+MADE = price()
+
+def show():
+    return MADE
+"""
+TEST = """
+import shop
+
+def test_total():
+    assert shop.total() == 7
+
+def test_stall(stall):
+    pass
+"""
+SHOP = {
+    "shop/__init__.py": "from .cart import *\n",
+    "shop/tax.py": TAX,
+    "shop/cart.py": CART,
+    "tests/conftest.py": "import pytest\n@pytest.fixture\ndef stall():\n    return 1\n",
+    "tests/test_cart.py": TEST,
+    "data.sql": "select 1",
+}
+
+
+class Repository:
+    """A git repository with one commit, changed and compared."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.write(SHOP)
+        for words in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
+        ):
+            subprocess.run(["git", *words], cwd=top, check=True)
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files."""
+        for name, text in files.items():
+            (self.top / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.top / name).write_text(text)
+
+    def change(self, path: str, old: str, new: str) -> None:
+        """Replace text in a file."""
+        text = (self.top / path).read_text()
+        assert old in text
+        (self.top / path).write_text(text.replace(old, new))
+
+    def told(self, *imported: tuple[str, str]) -> dict[str, set[str]]:
+        """By kind of event ``path::name`` of each; functions of classes only, without what stands for lambdas."""
+        data = struct.pack(f"<{len(imported)}I", *(key(*one) for one in imported))
+        done = subprocess.run(
+            [sys.executable, str(PROGRAM.parent / "changed_units.py")],
+            cwd=self.top,
+            input=json.dumps({"base": "HEAD", "imported": base64.b64encode(data).decode()}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, set[str]] = {"unit": set(), "later": set(), "read": set(), "below": set(), "end": set()}
+        for event in events_in(done.stdout):
+            name = "::".join(part for part in (event.get("path"), event.get("name")) if part)
+            kind = "later" if event.get("later") else event["event"]
+            if "::<" not in name.replace("::<file>", "") and ".<" not in name:
+                found.setdefault(kind, set()).add(name)
+        return found
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A small shop."""
+    return Repository(tmp_path)
+
+
+def test_comments_and_layout_change_nothing(repository: Repository) -> None:
+    """Functions that only moved, and new comments, touch no unit; the file is told as read."""
+    repository.change("shop/tax.py", "    # once\n", '    """Rate."""\n\n')
+    repository.change("shop/cart.py", "def total(", "\n\n# far below\ndef total(")
+    told = repository.told()
+    assert (told["unit"], told["read"]) == (set(), {"shop/tax.py", "shop/cart.py"})
+
+
+def test_a_body_and_a_default_touch_their_function(repository: Repository) -> None:
+    """Nothing else: whoever calls it ran it."""
+    repository.change("shop/cart.py", "x=1", "x=2")
+    repository.change("shop/cart.py", "return 0", "return 1")
+    assert repository.told()["unit"] == {"shop/cart.py::total", "shop/cart.py::lonely"}
+
+
+def test_a_variable_of_a_module_touches_who_uses_it(repository: Repository) -> None:
+    """By name in its own file, as an attribute of the module elsewhere; not who uses another variable."""
+    repository.change("shop/tax.py", "RATE = 7", "RATE = 8")
+    assert repository.told()["unit"] == {"shop/tax.py::rate", "shop/cart.py::total"}
+
+
+def test_a_decorator_touches_who_uses_the_name_through_other_modules(repository: Repository) -> None:
+    """``from shop.cart import *`` in the package, and ``shop.total()`` in a test."""
+    repository.change("shop/cart.py", "def total", "@staticmethod\ndef total")
+    assert repository.told()["unit"] == {"shop/cart.py::total", "tests/test_cart.py::test_total"}
+
+
+def test_a_class_attribute_touches_the_class(repository: Repository) -> None:
+    """Its functions, and who uses its name."""
+    repository.change("shop/cart.py", "size = 3", "size = 4")
+    assert repository.told()["unit"] == {"shop/cart.py::Cart.add"}
+
+
+def test_what_an_import_made_of_a_function_comes_later(repository: Repository) -> None:
+    """A function that ran during an import is followed to what was made with it, and to who uses that."""
+    repository.change("shop/tax.py", "return 1", "return 2")
+    assert repository.told()["later"] == set()
+    told = repository.told(("shop/tax.py", "other"))
+    assert (told["unit"], told["later"]) == ({"shop/tax.py::other"}, {"shop/cart.py::show"})
+    assert told["witness"] == {"shop/tax.py::other"}
+
+
+def test_files_that_are_no_python_are_units(repository: Repository) -> None:
+    """Also new and removed ones."""
+    repository.write({"data.sql": "select 2", "new.sql": ""})
+    assert repository.told()["unit"] == {"data.sql::<file>", "new.sql::<file>"}
+
+
+def test_a_fixture_that_comes_to_a_conftest_concerns_the_folder(repository: Repository) -> None:
+    """Every test below may use it by itself; one that is made in another way touches who asks for it."""
+    repository.change("tests/conftest.py", "@pytest.fixture\n", "@pytest.fixture(params=[1])\n")
+    told = repository.told()
+    assert told["unit"] == {"tests/conftest.py::stall", "tests/test_cart.py::test_stall"}
+    assert told["below"] == set()
+    repository.change("tests/conftest.py", "def stall", "def pytest_runtest_setup(): pass\n\ndef stall")
+    assert repository.told()["below"] == {"tests"}
+
+
+def test_a_file_that_cannot_be_read_is_a_unit_as_a_whole(repository: Repository) -> None:
+    """Whoever ran anything of it."""
+    repository.change("shop/tax.py", "def rate", "def (")
+    assert repository.told()["unit"] == {"shop/tax.py::<file>"}
+
+
+def test_a_function_that_goes_touches_who_named_it(repository: Repository) -> None:
+    """It itself, and through another module's name for it what was made with that."""
+    repository.change("shop/tax.py", "def other():\n    return 1\n", "")
+    assert repository.told()["unit"] == {"shop/tax.py::other", "shop/cart.py::Cart.add", "shop/cart.py::show"}
