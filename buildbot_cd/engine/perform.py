@@ -77,7 +77,7 @@ class Performer:
             return False
         if intent.kind is EffectKind.NOTIFY:
             return await self.notify(intent) and await self.answer(intent.key, {})
-        if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM):
+        if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM, EffectKind.PROOF):
             return await self.checks.advance(intent, now)
         if intent.state is IntentState.PENDING:
             if await self.store.transact(lambda tx: _claim(tx, intent.key, now)):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.landing.values import Snapshot
     from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Pushes, Slots
+    from buildbot_cd.store.interface_incidents import Incidents
     from buildbot_cd.store.interface_trust import Trust
     from buildbot_cd.store.interface_work import Durations, Rollouts, Runs, Verdicts
 
@@ -59,6 +60,10 @@ class Tx(Protocol):
     @property
     def trust(self) -> Trust:
         """Flakes, quarantines, wrong reverts."""
+
+    @property
+    def incidents(self) -> Incidents:
+        """What is learnt from what was taken back."""
 
     @property
     def verdicts(self) -> Verdicts:

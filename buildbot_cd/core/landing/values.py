@@ -160,6 +160,7 @@ class EffectKind(StrEnum):
     ROLLOUT = "rollout"
     ROLLBACK = "rollback"
     NOTIFY = "notify"
+    PROOF = "proof"
     BUILD = "build"
 
 

@@ -2,6 +2,7 @@
 """All resource types, and nothing else: Buildbot makes one of every resource type that it finds in this module."""
 
 from buildbot_cd.plugins.data.gates import CdGate, CdHistory
+from buildbot_cd.plugins.data.incidents import CdIncident
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
@@ -12,6 +13,7 @@ __all__ = [
     "CdFleet",
     "CdGate",
     "CdHistory",
+    "CdIncident",
     "CdLanding",
     "CdRollout",
     "CdRun",

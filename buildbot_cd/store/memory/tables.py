@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from buildbot_cd.core.incident import Incident
     from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.trust import Quarantine
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
@@ -33,6 +34,7 @@ class Tables:
     rollouts: dict[int, Rollout] = field(default_factory=dict)
     hosts: dict[tuple[int, str], HostRow] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    incidents: dict[int, Incident] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         """A snapshot, to go on with or to go back to."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from buildbot_cd.core.landing.values import Snapshot
 from buildbot_cd.store.sql.durations import SqlDurations
 from buildbot_cd.store.sql.gates import SqlGates
+from buildbot_cd.store.sql.incidents import SqlIncidents
 from buildbot_cd.store.sql.landings import SqlLandings
 from buildbot_cd.store.sql.outbox import SqlOutbox
 from buildbot_cd.store.sql.pushes import SqlPushes
@@ -65,6 +66,10 @@ class SqlTx:
     @cached_property
     def trust(self) -> SqlTrust:
         return SqlTrust(self._conn)
+
+    @cached_property
+    def incidents(self) -> SqlIncidents:
+        return SqlIncidents(self._conn)
 
     @cached_property
     def verdicts(self) -> SqlVerdicts:
