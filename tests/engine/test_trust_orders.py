@@ -39,7 +39,7 @@ class Master:
         wanted = {name: value for name, value in params.items() if value is not None}
         order = parse(kind.removesuffix("s"), action, wanted, "oscar", NOW)
         if kind == "gates":
-            asyncio.run(order_gate(self.engine, order))  # type: ignore[arg-type]
+            asyncio.run(order_gate(self.engine, ident, order))  # type: ignore[arg-type]
             return self.rows(path, "gates")[0]
         asyncio.run(order_landing(self.engine, int(ident), order))  # type: ignore[arg-type]
         return self.rows(path, "landings")[0]

@@ -5,8 +5,10 @@ import './styles/parts.css';
 import './styles/pages.css';
 import React from 'react';
 import { buildbotSetupPlugin } from 'buildbot-plugin-support';
+import { firstReads, readEarly } from './api/client';
 import { Now } from './pages/Now';
 import { HistoryPage } from './pages/HistoryPage';
+import { IncidentPage, IncidentsPage } from './pages/IncidentsPage';
 import { LandingPage } from './pages/LandingPage';
 import { Landings, Rollouts } from './pages/Lists';
 import { RolloutPage } from './pages/RolloutPage';
@@ -26,8 +28,12 @@ const ROUTES: [string, () => React.ReactNode][] = [
   ['/cd/rollouts', () => <Rollouts />],
   ['/cd/rollouts/:id', () => <RolloutPage />],
   ['/cd/tests', () => <TestsPage />],
+  ['/cd/incidents', () => <IncidentsPage />],
+  ['/cd/incidents/:id', () => <IncidentPage />],
   ['/cd/history', () => <HistoryPage />],
 ];
+
+readEarly(firstReads(window.location.hash.slice(1).split('?')[0] ?? ''));
 
 buildbotSetupPlugin((registrations) => {
   registrations.registerMenuGroup({ name: 'cd', parentName: null, caption: 'Deployment', icon: ICON, order: 5, route: null });
