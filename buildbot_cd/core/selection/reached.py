@@ -100,7 +100,7 @@ def reached(
     """
     found: dict[str, list[Evidence]] = defaultdict(list)
     if change.whole and known.tests:
-        seen = all(known.ran(key(*one)) for one in change.witnesses)
+        seen = bool(change.witnesses) and all(known.ran(key(*one)) for one in change.witnesses)
         _by_units([one for one in change.units if not (one.later and seen)], known, found)
         if change.units:
             _unseen(known, tests, found)
