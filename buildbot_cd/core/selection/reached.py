@@ -88,7 +88,10 @@ class Reached:
 
     def direct(self, nid: str) -> str | None:
         """The first reason that speaks of the change itself."""
-        return next((one.why for one in self.tests.get(nid, ()) if one.direct), None)
+        for one in self.tests.get(nid, ()):
+            if one.direct:
+                return one.why
+        return None
 
 
 def reached(
