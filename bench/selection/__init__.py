@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 from bench.report import Options, Report, Target, table
@@ -45,7 +44,7 @@ def run(options: Options) -> Report:
 
 def _project(project: Project, wanted: dict[str, int], seed: int, seconds: float) -> Outcome:
     fresh = base(project, project.versions[-1], 1 if seconds < LONG else 3)
-    return catching(fresh, wanted, seed, time.monotonic() + seconds)
+    return catching(fresh, wanted, seed, seconds)
 
 
 def _tell(report: Report, outcomes: dict[str, Outcome]) -> None:

@@ -115,10 +115,11 @@ def base(project: Project, version: str, rounds: int) -> Base:
     return Base(project, where, tests, plain[-1].seconds, bad, FunctionMap(entries), cpu, each)
 
 
-def catching(one: Base, wanted: dict[str, int], seed: int, until: float) -> Outcome:
-    """Put faults in, one after the other, until the time is over (of `time.monotonic`)."""
+def catching(one: Base, wanted: dict[str, int], seed: int, seconds: float) -> Outcome:
+    """Put faults in, one after the other, for so many seconds."""
     outcome = Outcome(cpu=one.cpu, bytes_each=one.bytes_each, tests=len(one.tests))
     testmon = Testmon(one.project, one.where)
+    until = time.monotonic() + seconds
     revision = git(one.where, "rev-parse", "HEAD").strip()
     for mutant in by_turns(mutants(one.project, one.where, wanted, seed)):
         if time.monotonic() > until:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 from __future__ import annotations
 
+import base64
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from twisted.internet import defer
 
 from buildbot_cd.config import parse_repository
-from buildbot_cd.core.selection import Change, Test
+from buildbot_cd.core.selection import Change, Test, Unit, UnitChange
+from buildbot_cd.core.selection.function_map import FILE, key
 from buildbot_cd.engine.testruns import TestRuns
 from buildbot_cd.errors import StoreError
 from buildbot_cd.store import MemoryStore
@@ -285,3 +288,53 @@ def test_when_a_test_passed_on_trunk_is_known() -> None:
         yard.report(run, "w1", "passed", nid)
     ages = yard.store.transact_now(lambda tx: tx.durations.ages("trunk"))
     assert ages == {"a": (1000.0, "abc"), "b": (0.0, ""), "c": (1000.0, "abc")}
+
+
+def test_a_plan_reaches_what_ran_the_changed_function() -> None:
+    """The map that runs filled adds tests to the plan; what a cut-off worker says is left out."""
+    yard = Yard()
+    tests = [Test(f"pytest:t.py::{name}", "t.py", frozenset({name})) for name in ("a", "b")]
+    text = base64.b64encode(struct.pack("<2I", *sorted([key("cart.py", "total"), key("cart.py", FILE)]))).decode()
+    yard.now(yard.runs.learning.ran({"pytest:t.py::a": text, "pytest:t.py::b": "", "pytest:t.py::c": "%"}))
+    units = UnitChange([Unit("cart.py", "total", "cart.py::total changed")], {"cart.py"}, whole=True)
+    change = Change(("cart.py",))
+    near = yard.now(yard.runs.learning.near(units, change, tests))
+    run = yard.now(yard.runs.create("k", "gate", "abc"))
+    selection = yard.now(yard.runs.plan(run.id, tests, parse_repository(""), change, 1.0, near))
+    assert [one.nid for one in selection.chosen] == ["pytest:t.py::a"]
+    assert len(yard.now(yard.runs.learning.map())) == 2
+    yard.now(yard.runs.learning.near(units, change, tests[:1]))
+    assert yard.now(yard.runs.learning.map()).tests == {"pytest:t.py::a"}
+
+
+def test_a_confirmed_failure_is_remembered_with_its_files() -> None:
+    """A second look's failure adds the test to later changes of the file, and a point to the confidence curve."""
+    yard = Yard()
+    tests = [Test(f"pytest:t.py::{name}", "t.py", frozenset({name})) for name in ("a", "b")]
+    change = Change(("cart.py",), ("x\n\nRun-All: yes",))
+    gate = yard.now(yard.runs.store.transact(lambda tx: tx.runs.create("g", "trunk", 7, "gate", "abc", 1.0)))
+    yard.now(yard.runs.plan(gate.id, tests, parse_repository(""), change, 1.0))
+    again = yard.now(yard.runs.store.transact(lambda tx: tx.runs.create("r", "trunk", 7, "retry", "abc", 1.0)))
+    planned = [PlannedTest("pytest:t.py::b")]
+    yard.store.transact_now(lambda tx: tx.runs.plan(again.id, planned, {}, None, 1.0))
+    yard.report(gate.id, "w1", "failed", "pytest:t.py::b")
+    assert yard.now(yard.runs.learning.near(None, Change(("cart.py",)), tests)).tests == {}
+    yard.report(again.id, "w2", "failed", "pytest:t.py::b")
+    near = yard.now(yard.runs.learning.near(None, Change(("cart.py",)), tests))
+    assert {nid: one[0].why for nid, one in near.tests.items()} == {
+        "pytest:t.py::b": "it failed with 1.0 of 1.0 changes to cart.py"
+    }
+    assert [(one.share, one.failures) for one in yard.now(yard.runs.learning.curve())] == [(1.0, 1)] * 4
+
+
+def test_a_budget_leaves_out_what_finds_least_in_a_second() -> None:
+    """The plan of a try with a budget holds the short test of the two."""
+    yard = Yard(workers=1)
+    tests = [Test(f"pytest:t.py::{name}", "t.py", frozenset({name})) for name in ("a", "b")]
+    yard.store.transact_now(
+        lambda tx: tx.durations.put("trunk", {one.nid: (9.0, 4.0 + 5 * at, 0.0) for at, one in enumerate(tests)})
+    )
+    run = yard.now(yard.runs.create("k", "try", "abc"))
+    change = Change((), ("x\n\nRun-All: yes",))
+    selection = yard.now(yard.runs.plan(run.id, tests, parse_repository(""), change, 1.0, budget=2.0))
+    assert [one.nid for one in selection.chosen] == ["pytest:t.py::a"]

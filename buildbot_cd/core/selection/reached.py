@@ -88,7 +88,10 @@ class Reached:
 
     def direct(self, nid: str) -> str | None:
         """The first reason that speaks of the change itself."""
-        return next((one.why for one in self.tests.get(nid, ()) if one.direct), None)
+        for one in self.tests.get(nid, ()):
+            if one.direct:
+                return one.why
+        return None
 
 
 def reached(
@@ -100,7 +103,7 @@ def reached(
     """
     found: dict[str, list[Evidence]] = defaultdict(list)
     if change.whole and known.tests:
-        seen = all(known.ran(key(*one)) for one in change.witnesses)
+        seen = bool(change.witnesses) and all(known.ran(key(*one)) for one in change.witnesses)
         _by_units([one for one in change.units if not (one.later and seen)], known, found)
         if change.units:
             _unseen(known, tests, found)

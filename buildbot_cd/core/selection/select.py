@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -65,9 +65,9 @@ def select(
     adds = not tags or mode in (Mode.ADD, Mode.BLOCK)
     asked = {**(touched.wanted if adds else {}), **{tag: f"tag {tag} is declared" for tag in tags}}
     reasons = _reasons(tests, index, asked, touched, named)
-    missing = _missing(tests, index, tags, touched, reached, {nid for nid, why in reasons.items() if why})
+    missing = _missing(tests, index, tags, touched, reached, set(reasons))
     for nid, evidence in reached.tests.items() if adds else ():
-        reasons[nid] += [one.why for one in evidence[:_TOLD]]
+        reasons[nid].extend([why for why, *_ in evidence[:_TOLD]])
     for nid, by in closure(reasons, requirements(tests)).items():
         reasons[nid].append(f"required by {by}")
     everything = _everything(said, tags, (*unknown, *lost), touched, index)
@@ -196,22 +196,41 @@ def _missing(
     }
     if not tags:
         return tuple(found.values())
-    bearers: dict[str, list[tuple[frozenset[str], str]]] = defaultdict(list)
-    counts: Counter[str] = Counter()
-    for test in tests:
-        if test.nid in reached.tests and test.nid not in chosen and not test.tags & found.keys():
-            why = reached.direct(test.nid)
-            counts.update(test.tags if why else ())
-            for tag in test.tags if why else ():
-                bearers[tag].append((test.tags, why or ""))
-    while +counts:
-        tag = min(counts, key=lambda one: (-counts[one], one))
-        because = f"{bearers[tag][0][1]}; {counts[tag]} tests of {tag} are concerned"
-        for carried, _ in bearers[tag]:
-            if not carried & found.keys():
-                counts.subtract(carried)
-        found[tag] = MissingTag(tag, because, len(index.by_tag[tag]))
+    found |= _fewest(tests, index, reached, chosen, found.keys())
     return tuple(found.values())
+
+
+def _fewest(
+    tests: Sequence[Test], index: _Index, reached: Reached, chosen: Collection[str], told: Collection[str]
+) -> dict[str, MissingTag]:
+    """The tag that most of the tests carry which nobody chose, then the one that most of the others do, and so on."""
+    alike: dict[frozenset[str], tuple[int, str]] = {}  # of tests with the same tags: how many, and why the first
+    near = reached.tests
+    for nid, _, tags, *_ in tests:
+        if nid in near and nid not in chosen and tags.isdisjoint(told) and (why := reached.direct(nid)):
+            count, first = alike.get(tags, (0, why))
+            alike[tags] = (count + 1, first)
+    bearers: dict[str, list[frozenset[str]]] = defaultdict(list)
+    counts: dict[str, int] = defaultdict(int)
+    for tags, (count, _) in alike.items():
+        for tag in tags:
+            bearers[tag].append(tags)
+            counts[tag] += count
+    found: dict[str, MissingTag] = {}
+    while alike and counts:
+        most = max(counts.values())
+        if not most:
+            break  # what is left carries no tag
+        tag = min(name for name, count in counts.items() if count == most)
+        open_ = [tags for tags in bearers[tag] if tags in alike]
+        because = f"{alike[open_[0]][1]}; {counts[tag]} tests of {tag} are concerned"
+        found[tag] = MissingTag(tag, because, len(index.by_tag[tag]))
+        for tags in open_:
+            count, _ = alike.pop(tags)
+            for name in tags:
+                counts[name] -= count
+        del counts[tag]
+    return found
 
 
 def _everything(
@@ -249,7 +268,7 @@ def _split(
     for test in tests:
         why = reasons.get(test.nid)
         if why:
-            chosen.append(Choice(test.nid, tuple(dict.fromkeys(why))))
+            chosen.append(Choice(test.nid, (why[0],) if len(why) == 1 else tuple(dict.fromkeys(why))))
         elif everything is not None:
             chosen.append(Choice(test.nid, _ALL))
         else:
