@@ -75,6 +75,8 @@ class ReversalLimits(Section):
     """Reverts in any 24 hours; one more halts the gate."""
     per_engineer: Annotated[StrictInt, Field(ge=0)] = 2
     """Reverts of one engineer's landings in any hour; one more halts the gate."""
+    followers: StrictBool = True
+    """Take the same engineer's queued pushes directly on top along."""
 
 
 class Engineer(Section):

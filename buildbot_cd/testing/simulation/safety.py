@@ -137,7 +137,12 @@ def s5(world: World, before: View, after: View) -> str:
                 for entry in (*(run.result or {}).get("evicted", ()), *(run.result or {}).get("unseen", ()))
                 if entry.get("id") or entry.get("evicted")
             ]
-            if not any(own & found for found in named):
+            asked = [
+                int(entry["id"])
+                for run in results(after, after.landings[one.cause], EffectKind.REVERT)
+                for entry in run.payload["bad"]
+            ]
+            if one.id not in asked and not any(own & found for found in named):
                 return f"landing {one.id} went along with {one.cause}, which does not name it"
     return ""
 
