@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from buildbot_cd.core.landing.moves import enter
 from buildbot_cd.core.landing.values import Landing, Snapshot, State
 
 if TYPE_CHECKING:
@@ -30,3 +32,31 @@ def taken_along(snapshot: Snapshot, landing: Landing, policy: Policy) -> tuple[L
     alone they would only be tested to fail.
     """
     return run_after(snapshot, landing) if policy.followers and landing.revert_kind in JUDGED else ()
+
+
+def ride_together(
+    snapshot: Snapshot, first: Landing, policy: Policy, now: float
+) -> tuple[Landing, tuple[Landing, ...]]:
+    """The landing that is admitted, and those that end because it carries them.
+
+    Up to ``policy.together`` pushes of one engineer, from the one that comes next on, become one landing: it is
+    tested, deployed and taken back whole. The newest carries the others, which end as bypassed.
+    """
+    run = [first]
+    for after in run_after(snapshot, first):
+        if len(run) == policy.together or not _alike(first, after):
+            break
+        run.append(after)
+    if len(run) < 2 or not _alike(first, first):
+        return first, ()
+    *riders, last = run
+    message = "\n\n".join(one.message or one.subject for one in run)
+    carrier = replace(last, base=first.base, message=message, patch="")
+    gone = [enter(one, State.BYPASSED, now, f"it rides with landing {last.id} of the same engineer") for one in riders]
+    return carrier, tuple(gone)
+
+
+def _alike(first: Landing, after: Landing) -> bool:
+    """Neither waits for something or brings something back, and both are in the same lane."""
+    plain = after.not_before is None and after.relands is None and not after.emergency
+    return plain and after.priority == first.priority

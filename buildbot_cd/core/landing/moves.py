@@ -28,6 +28,7 @@ class Policy:
     ``settle`` is how long a landing is watched on the whole fleet while the next one may be deployed; 0: not at all.
     ``widespread`` is the share of all tests above which failures that ``tested`` shows too are the surroundings'.
     ``followers``: with a landing that is taken back go the same engineer's pushes directly on top of it.
+    ``together``: so many pushes of one engineer that wait directly one on the other are tested as one.
     ``blocked``: trunk takes pushes of the test slot's holder only, see `block`.
     """
 
@@ -45,6 +46,7 @@ class Policy:
     preempt: bool = False
     settle: float = 0.0
     followers: bool = True
+    together: int = 1
     blocked: bool = False
     windows: tuple[Window, ...] = ()
     people: People = field(default_factory=People)

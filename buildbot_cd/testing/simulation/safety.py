@@ -194,7 +194,7 @@ def s8(world: World, before: View, after: View) -> str:
         if repo[one.candidate].holds != repo[tested].holds | set(repo.steps(one.base, one.head)):
             return f"candidate {one.candidate} of landing {one.id} is not {tested} and this landing"
         for other in after.landings.values():
-            if other.id <= world.before:
+            if other.id <= world.before or other.state is State.BYPASSED:
                 continue
             own = set(repo.steps(other.base, other.head))
             inside = own <= repo[tested].holds
@@ -216,6 +216,7 @@ def s10(world: World, before: View, after: View) -> str:
             other
             for other in before.landings.values()
             if other.state is State.QUEUED
+            and after.landings[other.id].state is not State.BYPASSED
             and (other.not_before is None or other.not_before <= world.now)
             and not other.revert_kind
         ]

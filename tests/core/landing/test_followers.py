@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from buildbot_cd.core.landing import control
-from buildbot_cd.core.landing.values import EffectKind, State
+from buildbot_cd.core.landing.values import EffectKind, Mode, State
 from tests.core.landing.test_scenarios import check, finish, landing, push, state, take_in
 
 if TYPE_CHECKING:
@@ -71,3 +71,53 @@ def test_nothing_goes_along_in_shadow(world: World) -> None:
     fail(world)
     assert state(world, second) is not State.REVERTED
     world.rewritten = True  # S13 speaks of reverts that were pushed
+
+
+@pytest.mark.parametrize("world", [{"together": 3}], indirect=True, ids=[""])
+def test_pushes_of_one_engineer_ride_together(world: World) -> None:
+    """The newest carries the others' commits and messages, is tested once, and all go live with it."""
+    world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
+    one, two, three, four = (push(world, "ann@x", path) for path in "abcd")
+    other = push(world, "bob@x", "e")
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    take_in(world)
+    assert [state(world, head) for head in (one, two)] == [State.BYPASSED, State.BYPASSED]
+    carrier = landing(world, three)
+    assert (carrier.state, carrier.base, carrier.candidate, carrier.patch) == (State.TESTING, "root", three, "")
+    assert landing(world, one).reason == f"it rides with landing {carrier.id} of the same engineer"
+    check(world)
+    finish(world, EffectKind.ROLLOUT)
+    assert [state(world, head) for head in (three, four, other)] == [State.LIVE, State.TESTING, State.QUEUED]
+    assert {one, two, three} <= set(world.repo.tree(world.production).values())
+
+
+@pytest.mark.parametrize("world", [{"together": 9}], indirect=True, ids=[""])
+def test_what_rides_together_is_taken_back_together(world: World) -> None:
+    """One revert names all their commits, also where only the first was wrong."""
+    world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
+    one, two = push(world, "ann@x", "a", kind="broken"), push(world, "ann@x", "b")
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    take_in(world)
+    fail(world)
+    assert state(world, two) is State.REVERTED
+    assert world.repo[world.repo.trunk].takes_back == {one, two}
+
+
+@pytest.mark.parametrize("world", [{"together": 9}], indirect=True, ids=[""])
+@pytest.mark.parametrize("between", ["another", "held", "alone"])
+def test_what_does_not_ride_together(world: World, between: str) -> None:
+    """Another's push in between, a push that a person holds, and one that came when the first was in test already."""
+    world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
+    one = push(world, "ann@x", "a")
+    if between == "another":
+        push(world, "bob@x", "c")
+    if between == "alone":
+        world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+        take_in(world)
+    two = push(world, "ann@x", "b")
+    if between == "held":
+        ident = landing(world, two).id
+        world.order(lambda now: control.hold(now.landing(ident), "ann", "later"))  # type: ignore[arg-type]
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    take_in(world)
+    assert [state(world, head) for head in (one, two)] == [State.TESTING, State.QUEUED]
