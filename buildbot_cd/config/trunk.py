@@ -75,6 +75,8 @@ class ReversalLimits(Section):
     """Reverts in any 24 hours; one more halts the gate."""
     per_engineer: Annotated[StrictInt, Field(ge=0)] = 2
     """Reverts of one engineer's landings in any hour; one more halts the gate."""
+    followers: StrictBool = True
+    """Take the same engineer's queued pushes directly on top along."""
 
 
 class Engineer(Section):
@@ -132,6 +134,8 @@ class Gate(Section):
     """How many reverts are made without asking."""
     widespread: Annotated[Ratio, Field(le=1)] = 0.2
     """If more of all tests fail, on the tested revision too, the surroundings are broken and nothing is reverted."""
+    together: Annotated[StrictInt, Field(ge=1, le=100)] = 1
+    """So many pushes of one engineer, waiting directly one on the other, are tested as one."""
     new_tests: NewTests = NewTests()
     """What is asked of new tests."""
     engineers: tuple[Engineer, ...] = ()

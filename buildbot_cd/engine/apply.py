@@ -14,6 +14,7 @@ from buildbot_cd.core.landing.people import People, Push
 from buildbot_cd.core.landing.reland import relanded
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Intent, IntentState, State
 from buildbot_cd.engine import incidents
+from buildbot_cd.engine.candidates import unneeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,6 +89,9 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
         tx.trust.flaked(name, test, ident, now)
     for owner, effect in move.effects:
         tx.outbox.put(name, owner, effect, epoch, now)
+    if any(one.state.terminal for one in written):
+        for effect in unneeded(tx, move.gate or snapshot.gate):
+            tx.outbox.put(name, None, effect, epoch, now)
     return Applied(move, dropped, tuple(written), incidents.opened(tx, move, written, now))
 
 
@@ -170,7 +174,7 @@ def answer(
             return Answered(counted=False)
         if intent.kind is EffectKind.PROOF:
             return Answered(counted=True, incident=incidents.settle(tx, intent, result, now))
-        if intent.kind is EffectKind.MARK and "stale" in result:
+        if intent.kind is EffectKind.MARK and "stale" in result and intent.payload["new"] is not None:
             _mark_again(tx, intent, result["stale"], now)
         if intent.kind is EffectKind.OBSERVE and "tip" in result:
             snapshot = tx.snapshot(gate)

@@ -37,6 +37,8 @@ def policy_of(config: MasterConfig) -> Policy:
         shadow=gate.shadow,
         preempt=gate.emergency.preempt,
         settle=config.immune.settle if config.immune is not None else 0.0,
+        followers=gate.reverts.followers,
+        together=gate.together,
         blocked=gate.mode == "blocked",
         windows=tuple(_window(one) for one in gate.windows),
         people=people_of(gate),

@@ -73,8 +73,8 @@ class Landings(Protocol):
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:
         """Write the landing over the version it carries; a line of history is added if its state changed.
 
-        What came with the push (gate, commits, engineer, subject, message, queued_at, patch, relands) stays as it
-        was added.
+        What came with the push (gate, head, engineer, subject, queued_at, relands) stays as it was added; base,
+        message and patch change where pushes of one engineer become one landing.
         Raises StaleVersion if the row was changed since, StoreError if there is none.
         """
 

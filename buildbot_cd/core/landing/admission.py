@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from buildbot_cd.core.landing.followers import ride_together
 from buildbot_cd.core.landing.moves import (
     EMERGENCY,
     Move,
@@ -53,7 +56,12 @@ def admit(snapshot: Snapshot, policy: Policy, now: float) -> Move | None:
     ready = [one for one in queue(snapshot) if one.not_before is None or one.not_before <= now]
     if not ready or obstacle(snapshot, ready[0]):
         return _preempt(snapshot, ready[0], now) if ready and policy.preempt else None
-    landing = ready[0]
+    landing, riders = ride_together(snapshot, ready[0], policy, now)
+    move = _let_in(snapshot, landing, policy, now)
+    return replace(move, landings=(*move.landings, *riders)) if riders else move
+
+
+def _let_in(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -> Move:
     if landing.base == snapshot.gate.tested:
         return start_test(landing, landing.head, policy, now, take=True)
     preparing = enter(landing, State.PREPARING, now, "its candidate is being built on the tested revision")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.landing.values import Landing
 
-ACTING = frozenset({State.DEPLOYING, State.ROLLING_BACK, State.REVERTING})
+ACTING = frozenset({State.DEPLOYING, State.SETTLING, State.ROLLING_BACK, State.REVERTING})
 """States in which something outside moves for a landing: that comes to its end first."""
 
 

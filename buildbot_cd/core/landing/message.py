@@ -57,7 +57,7 @@ def _told(what: str, landing: Landing, payload: Mapping[str, Any]) -> list[str]:
     if what == "reverted":
         return [*_failing(payload, reason), *_back(landing, payload)]
     if what == "evicted":
-        return [f"It builds on landing {payload.get('cause')}, which was taken back.", *_back(landing, payload)]
+        return [reason, *_back(landing, payload)]
     if what == "retest":
         return [
             f"Landing {payload.get('cause')} goes another way, so this one is tested without it. Nothing is to be done."

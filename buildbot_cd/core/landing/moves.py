@@ -27,6 +27,8 @@ class Policy:
     ``early``: a release is built and brought to the hosts while its checks run; it is switched when they have passed.
     ``settle`` is how long a landing is watched on the whole fleet while the next one may be deployed; 0: not at all.
     ``widespread`` is the share of all tests above which failures that ``tested`` shows too are the surroundings'.
+    ``followers``: with a landing that is taken back go the same engineer's pushes directly on top of it.
+    ``together``: so many pushes of one engineer that wait directly one on the other are tested as one.
     ``blocked``: trunk takes pushes of the test slot's holder only, see `block`.
     """
 
@@ -43,6 +45,8 @@ class Policy:
     shadow: bool = False
     preempt: bool = False
     settle: float = 0.0
+    followers: bool = True
+    together: int = 1
     blocked: bool = False
     windows: tuple[Window, ...] = ()
     people: People = field(default_factory=People)

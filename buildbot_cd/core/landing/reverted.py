@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.ingest import seen_from
-from buildbot_cd.core.landing.moves import Move, NewLanding, Policy, enter, halted_gate, mark, notice
+from buildbot_cd.core.landing.moves import Move, NewLanding, Policy, enter, halted_gate, key_of, mark, notice
 from buildbot_cd.core.landing.reverting import ask_again
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Landing, Snapshot, State
 
@@ -37,6 +37,7 @@ def _finish(snapshot: Snapshot, done: Landing, result: Mapping[str, Any], policy
     sha = done.revert
     named = {int(one["id"]): one for one in result.get("evicted", ())}
     whole = [_evict(one, named[one.id], done) for one in snapshot.landings if one.id in named]
+    whole += _followers(snapshot, done)
     late, halves = _late(snapshot, done, result, policy)
     gone = [*whole, *(one for one in late if isinstance(one, Landing))]
     ended = {done.id, *(one.id for one in gone)}
@@ -53,6 +54,20 @@ def _finish(snapshot: Snapshot, done: Landing, result: Mapping[str, Any], policy
         drop=tuple(one.id for one in gone),
         new=tuple(one for one in late if isinstance(one, NewLanding)),
     )
+
+
+def _followers(snapshot: Snapshot, done: Landing) -> list[Landing]:
+    """The same engineer's later pushes that the revert was asked to take along; none in shadow, where nothing went."""
+    if done.revert is None:
+        return []
+    asked = snapshot.intents[key_of(done, EffectKind.REVERT)].payload["bad"]
+    gone = {int(one["id"]) for one in asked} - {done.id}
+    reason = f"it was pushed on top of landing {done.id} by the same engineer, and that was taken back; push both again"
+    return [
+        enter(one, State.REVERTED, done.since, reason, revert=done.revert, cause=done.id, revert_kind="dependent")
+        for one in snapshot.landings
+        if one.id in gone
+    ]
 
 
 def _evict(one: Landing, entry: Mapping[str, Any], cause: Landing) -> Landing:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from buildbot_cd.core.landing.followers import taken_along
 from buildbot_cd.core.landing.moves import Move, Policy, effect_of, enter, halted_gate, key_of, notice
 from buildbot_cd.core.landing.values import Effect, EffectKind, Landing, Mode, Slot, Snapshot, State
 
@@ -88,10 +89,12 @@ def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -
 
     ``entry`` names the revert in its trailer; it stays the same when the program has to be asked again.
     """
+    bad = (landing, *taken_along(snapshot, landing, policy))
+    gone = {one.id for one in bad}
     survivors = [
         {"id": one.id, "base": one.base, "head": one.head}
         for one in sorted(snapshot.landings, key=lambda one: one.id)
-        if one.id != landing.id and not _tested_holds(snapshot, one) and one.state is not State.REVERTING
+        if one.id not in gone and not _tested_holds(snapshot, one) and one.state is not State.REVERTING
     ]
     return effect_of(
         landing,
@@ -99,7 +102,7 @@ def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -
         entry=key_of(landing, EffectKind.REVERT),
         tested=snapshot.gate.tested,
         known_tip=snapshot.gate.trunk,
-        bad=[{"id": landing.id, "base": landing.base, "head": landing.head}],
+        bad=[{"id": one.id, "base": one.base, "head": one.head} for one in bad],
         survivors=survivors,
         subject=landing.subject,
         because=landing.revert_kind,

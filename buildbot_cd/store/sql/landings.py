@@ -94,8 +94,9 @@ class SqlLandings:
         if known is None:
             raise missing("landing", landing.id)
         changed = changed_landing(known, landing)
+        rides = {name: getattr(changed, name) for name in RIDES if getattr(changed, name) != getattr(known, name)}
         where = (table.c.id == landing.id) & (table.c.version == landing.version)
-        if self._conn.execute(sa.update(table).where(where).values(**_values(changed))).rowcount != 1:
+        if self._conn.execute(sa.update(table).where(where).values(**rides, **_values(changed))).rowcount != 1:
             raise StaleVersion(f"landing {landing.id} was changed by somebody else: read it again")
         if changed.state is not known.state:
             last = sa.select(sa.func.max(transition.c.seq)).where(transition.c.landing == landing.id)
@@ -164,7 +165,10 @@ FIXED = (
     "patch",
     "relands",
 )
-"""What came with the push and is never written again."""
+"""What came with the push."""
+
+RIDES = ("base", "message", "patch")
+"""What of it changes where pushes of one engineer become one landing; the rest is never written again."""
 
 
 UNCOUNTED = ("withdraw", "reland")
@@ -209,7 +213,10 @@ def changed_landing(known: Landing, wanted: Landing) -> Landing:
     """What is stored when ``wanted`` is written over ``known``."""
     return replace(
         wanted,
-        **{name: getattr(known, name) for name in FIXED},
+        **{name: getattr(known, name) for name in FIXED if name not in RIDES},
+        base=clean(wanted.base),
+        message=clean(wanted.message),
+        patch=as_key(wanted.patch, "patch"),
         candidate=clean_or_none(wanted.candidate),
         failing=tuple(clean(name) for name in wanted.failing),
         revert_kind=clean(wanted.revert_kind),

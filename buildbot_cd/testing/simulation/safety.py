@@ -137,7 +137,12 @@ def s5(world: World, before: View, after: View) -> str:
                 for entry in (*(run.result or {}).get("evicted", ()), *(run.result or {}).get("unseen", ()))
                 if entry.get("id") or entry.get("evicted")
             ]
-            if not any(own & found for found in named):
+            asked = [
+                int(entry["id"])
+                for run in results(after, after.landings[one.cause], EffectKind.REVERT)
+                for entry in run.payload["bad"]
+            ]
+            if one.id not in asked and not any(own & found for found in named):
                 return f"landing {one.id} went along with {one.cause}, which does not name it"
     return ""
 
@@ -189,7 +194,7 @@ def s8(world: World, before: View, after: View) -> str:
         if repo[one.candidate].holds != repo[tested].holds | set(repo.steps(one.base, one.head)):
             return f"candidate {one.candidate} of landing {one.id} is not {tested} and this landing"
         for other in after.landings.values():
-            if other.id <= world.before:
+            if other.id <= world.before or other.state is State.BYPASSED:
                 continue
             own = set(repo.steps(other.base, other.head))
             inside = own <= repo[tested].holds
@@ -211,6 +216,7 @@ def s10(world: World, before: View, after: View) -> str:
             other
             for other in before.landings.values()
             if other.state is State.QUEUED
+            and after.landings[other.id].state is not State.BYPASSED
             and (other.not_before is None or other.not_before <= world.now)
             and not other.revert_kind
         ]

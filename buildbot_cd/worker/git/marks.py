@@ -17,15 +17,19 @@ _TRIES = 3
 
 
 def mark(mirror: Mirror, fields: Fields) -> dict[str, Any]:
-    """{ok} if the ref has the new value now, {stale: its value} if it had not the old one, {refused: git's words}."""
-    ref, new, old = fields.plain("ref"), fields.sha("new"), fields.maybe_sha("old")
+    """{ok} if the ref has the new value now, {stale: its value} if it had not the old one, {refused: git's words}.
+
+    ``new`` may be null for a candidate's ref, which is deleted then.
+    """
+    ref, old = fields.plain("ref"), fields.maybe_sha("old")
+    new = fields.maybe_sha("new") if ref.startswith("refs/cd/candidate/") else fields.sha("new")
     if not ref.startswith("refs/cd/") or mirror.git.try_("check-ref-format", ref).code:
         raise BadRequest(f"request: ref must be a full name under refs/cd/, not {ref!r:.80}")
     return move(mirror, ref, new, old)
 
 
-def move(mirror: Mirror, ref: str, new: str, old: str | None) -> dict[str, Any]:
-    """Compare and set of one ref; ``old`` None: there must be none yet. An unknown outcome is looked up."""
+def move(mirror: Mirror, ref: str, new: str | None, old: str | None) -> dict[str, Any]:
+    """Compare and set of one ref; None: there must be none yet, or shall be none. An unknown outcome is looked up."""
     text = ""
     for _ in range(_TRIES):
         now = mirror.look_up(ref)
@@ -34,7 +38,7 @@ def move(mirror: Mirror, ref: str, new: str, old: str | None) -> dict[str, Any]:
         if now != old:
             return {"stale": now}
         mirror.need(new)
-        done = push(mirror, [f"{new}:{ref}"], [f"{ref}:{old or ''}"])
+        done = push(mirror, [f"{new or ''}:{ref}"], [f"{ref}:{old or ''}"])
         if done.ok:
             return {"ok": True}
         if done.refused:

@@ -61,6 +61,8 @@ class GateMachine(RuleBasedStateMachine):
         night=st.booleans(),
         settle=st.sampled_from([0.0, 600.0, 600.0]),
         cascade=st.sampled_from([50, 50, 2]),
+        together=st.sampled_from([1, 1, 3]),
+        followers=st.booleans(),
         caps=st.sampled_from([(1, 2, 1), (3, 6, 2), (50, 50, 50), (4, 10, 1)]),
     )
     def begin(
@@ -71,6 +73,8 @@ class GateMachine(RuleBasedStateMachine):
         night: bool,
         settle: float,
         cascade: int,
+        together: int,
+        followers: bool,
         caps: tuple[int, int, int],
     ) -> None:
         """A gate with one commit on trunk and two masters."""
@@ -85,6 +89,8 @@ class GateMachine(RuleBasedStateMachine):
                 checks=checks,
                 preempt=preempt,
                 settle=settle,
+                together=together,
+                followers=followers,
                 windows=(Window(frozenset(range(7)), 22 * 60, 6 * 60, UTC),) if night else (),
                 people=People({"ann@x": "ann", "ann2@x": "ann"}, frozenset({"bot@web"}), frozenset({"ann", "bob@x"})),
             ),
@@ -340,6 +346,8 @@ def walk(seed: int, steps: int) -> GateMachine:
         night=chance.random() < 0.2,
         settle=chance.choice([0.0, 600.0, 600.0]),
         cascade=chance.choice([50, 50, 2]),
+        together=chance.choice([1, 1, 3]),
+        followers=chance.random() < 0.5,
         caps=chance.choice([(1, 2, 1), (3, 6, 2), (50, 50, 50), (4, 10, 1)]),
     )
     try:

@@ -15,6 +15,7 @@ from twisted.internet import defer
 
 from buildbot_cd.core.landing.values import Gate
 from buildbot_cd.engine import lookup
+from buildbot_cd.engine.control import ACTIONS
 from buildbot_cd.errors import ConfigError
 from buildbot_cd.plugins import authz as matchers
 from buildbot_cd.plugins.data.permission import require, said
@@ -143,3 +144,19 @@ def test_an_action_that_there_is_not_is_an_error_at_the_start() -> None:
     """A rule with a slip would protect nothing."""
     with pytest.raises(ConfigError, match="there is no action 'freze'; there are adopt, drain"):
         matchers.GateEndpointMatcher(role="operator", actions=["freze"])
+
+
+@pytest.mark.parametrize(
+    ("path", "action"),
+    [
+        (("cd", f"{kind}s", "shop" if kind == "gate" else "1"), action)
+        for kind, actions in ACTIONS.items()
+        for action in actions
+    ],
+)
+def test_every_action_is_closed_to_those_who_lack_the_role(path: tuple[str, ...], action: str) -> None:
+    """Whoever is not signed in, and whoever has another role, is told that it is forbidden; the operator is not."""
+    master = master_with(matchers.ControlEndpointMatcher(role="operator"))
+    assert asked(master, {}, path, action) != ""
+    assert asked(master, EVE, path, action) != ""
+    assert asked(master, OSCAR, path, action) == ""

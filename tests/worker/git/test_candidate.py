@@ -144,6 +144,18 @@ def test_marks_move_by_compare_and_set(server: Repository, ask: Ask) -> None:
     assert server.tip(ref) == one
 
 
+def test_a_candidates_ref_is_deleted_if_it_has_the_value_that_was_seen(server: Repository, ask: Ask) -> None:
+    """A second time does no harm, a ref that was moved meanwhile stays, and no other mark can be deleted."""
+    one, two = server.commit({"a": "1"}), server.commit({"a": "2"})
+    ref = "refs/cd/candidate/7-1"
+    assert ask("mark", ref=ref, new=one, old=None) == {"ok": True}
+    assert ask("mark", ref=ref, new=None, old=two) == {"stale": one}
+    assert ask("mark", ref=ref, new=None, old=one) == {"ok": True}
+    assert ask("mark", ref=ref, new=None, old=one) == {"ok": True}
+    assert ref not in server.git("for-each-ref", "--format=%(refname)")
+    assert "new must be a full sha" in ask("mark", code=2, ref="refs/cd/live", new=None, old=one)["error"]
+
+
 def test_a_mark_that_is_not_there_is_stale(server: Repository, ask: Ask) -> None:
     """Stale with null if the ref is gone."""
     one, two = server.commit({"a": "1"}), server.commit({"a": "2"})
