@@ -117,6 +117,30 @@ class Builds:
         found = await self.master.db.buildrequests.getBuildRequests(bsid=bsid, claimed=True)
         return bool(found)
 
+    async def at_work(self, builder: str) -> dict[str, int]:
+        """The workers that have a build of this builder on any master, each with the id of the first that it has.
+
+        Asked by way of the unfinished requests, of which there are few: the table of builds is all of history.
+        """
+        model = self.master.db.model
+        builds, requests, builders, workers = model.builds, model.buildrequests, model.builders, model.workers
+        query = (
+            sa.select(workers.c.name, sa.func.min(builds.c.id))
+            .select_from(requests)
+            .join(builders, (builders.c.id == requests.c.builderid) & (builders.c.name == builder))
+            .join(builds, (builds.c.buildrequestid == requests.c.id) & builds.c.complete_at.is_(None))
+            .join(workers, workers.c.id == builds.c.workerid)
+            .where(requests.c.complete == 0)
+            .group_by(workers.c.name)
+        )
+
+        def thd(conn: sa.engine.Connection) -> dict[str, int]:
+            return {str(name): int(first) for name, first in conn.execute(query)}
+
+        pool: Any = self.master.db.pool
+        found: dict[str, int] = await pool.do(thd)
+        return found
+
     async def cancel(self, bsid: int, reason: str) -> None:
         """Stop the buildset's builds, and take back its requests that no worker has begun."""
         requests = await self.master.db.buildrequests.getBuildRequests(bsid=bsid, complete=False)

@@ -110,6 +110,7 @@ class Engine(BuildbotService):
         if self._working is not None:
             await self._working
         await self.notices.finish()
+        await self.peers.stop()
         self._release_waiters()
         await self.events.close()
         await defer.maybeDeferred(super().stopService)

@@ -34,7 +34,7 @@ from buildbot_cd.engine.logs import logged
 from buildbot_cd.store.rows import PlannedTest, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from buildbot_cd.config.repository import RepositoryConfig
     from buildbot_cd.store.interface import Store, Tx
@@ -235,6 +235,16 @@ class TestRuns:
         if self._reserves.get(run) == worker:
             del self._reserves[run]
         self.changed(run)
+
+    async def release_gone(self, run: int, at_work: Collection[str]) -> None:
+        """Whoever holds tests of the run and is not ``at_work`` was cut off with its master: its tests wait again."""
+
+        def free(tx: Tx) -> int:
+            gone = {one.worker for one in tx.runs.held(run) if one.worker} - set(at_work)
+            return sum(tx.runs.release(run, worker) for worker in sorted(gone))
+
+        if await self.store.transact(free):
+            self.changed(run)
 
     async def counts(self, run: int) -> Counts:
         """How many tests are in which state."""

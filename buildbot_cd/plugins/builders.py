@@ -9,7 +9,9 @@ from buildbot.config import BuilderConfig
 from buildbot.process.factory import BuildFactory
 from buildbot.steps.shell import ShellCommand
 from buildbot.steps.source.git import Git
+from twisted.internet import defer
 
+from buildbot_cd.engine.builds import Builds
 from buildbot_cd.plugins.steps.begin_rollout import BeginRollout
 from buildbot_cd.plugins.steps.checkout import Checkout
 from buildbot_cd.plugins.steps.finish_rollout import FinishRollout
@@ -121,12 +123,19 @@ def _setup(argv: Sequence[str] | None) -> list[ShellCommand]:
     return [ShellCommand(command=list(argv), name="setup", haltOnFailure=True)] if argv else []
 
 
-def avoid(builder: Any, workers: Sequence[Any], request: Any) -> Any:
-    """Not the worker on which a test failed: ``cd_avoid`` names it. None lets the request wait for another one.
-
-    A pool of one has no other: there the same worker has to do.
-    """
+async def _avoid(builder: Any, workers: Sequence[Any], request: Any) -> Any:
     avoided = request.properties.getProperty("cd_avoid") or ""
     alone = len(builder.config.workernames) == 1
     fit = [one for one in workers if alone or one.worker.workername != avoided]
+    if len(fit) > 1 and builder.master.config.multiMaster:
+        busy = await Builds(builder.master).at_work(builder.name)
+        fit.sort(key=lambda one: one.worker.workername in busy)
     return fit[0] if fit else None
+
+
+def avoid(builder: Any, workers: Sequence[Any], request: Any) -> Any:
+    """Not the worker on which a test failed: ``cd_avoid`` names it. None lets the request wait for another one.
+
+    A pool of one has no other: there the same worker has to do. One that another master has a shard on comes last.
+    """
+    return defer.ensureDeferred(_avoid(builder, workers, request))

@@ -29,6 +29,9 @@ FOREIGN = ("phpunit:", "junit:")
 FALSE_STARTS = 2
 """So often may a runner end before it began a test; then its tests have no answer."""
 
+TURN = 1.0
+"""Seconds between looks while another master's shard has this worker."""
+
 PATIENCE = 5.0
 """Seconds between looks while all that is left waits for a test that runs elsewhere."""
 
@@ -47,6 +50,9 @@ class RunTests(PytestStep):
         self.ran: dict[str, TestResult] = {}
         self.run_id, self.is_warm, self.false_starts = int(run), False, 0
         await self.prepare()
+        if not await self._alone_on_worker():
+            self.descriptionDone = ["left to the shard that another master runs on this worker"]
+            return SUCCESS
         await self.engine.tests.release(self.run_id, self.workername)  # claims of an earlier shard that was cut off
         try:
             await self._claim_and_run()
@@ -64,16 +70,34 @@ class RunTests(PytestStep):
     def _is_try(self) -> bool:
         return str(self.getProperty("buildername")) == "cd-try"
 
+    async def _alone_on_worker(self) -> bool:
+        """Wait while a shard that another master has begun before runs on this worker: claims go by workers' names.
+
+        False if meanwhile the run has nothing left that nobody has taken.
+        """
+        build: Any = self.build
+        while not self._is_try and not self.stopped:
+            if (await self._at_work()).get(str(self.workername), build.buildid) >= build.buildid:
+                return True
+            if not (await self.engine.tests.counts(self.run_id)).waiting:
+                return False
+            await self.engine.pause(TURN)
+        return True
+
+    async def _at_work(self) -> dict[str, int]:
+        return await self.engine.builds.at_work(str(self.getProperty("buildername")))
+
     async def _claim_and_run(self) -> None:
         await self._warm_up()  # before the first claim: nobody else waits for what is claimed here
         while not self.stopped:
             chunk = await self.engine.tests.claim(self.run_id, self.workername, alone=self._is_try)
             if chunk:
                 await self._run(chunk)
-            elif self.getProperty("cd_avoid") or await self.engine.tests.may_leave(self.run_id, self.workername):
+                continue
+            await self.engine.tests.release_gone(self.run_id, await self._at_work())
+            if self.getProperty("cd_avoid") or await self.engine.tests.may_leave(self.run_id, self.workername):
                 return
-            else:
-                await self.engine.pause(PATIENCE)
+            await self.engine.pause(PATIENCE)
 
     async def _run(self, chunk: Sequence[PlannedTest]) -> None:
         heard = ChunkResults((one.nid for one in chunk), self.engine.now)
