@@ -14,7 +14,7 @@ help:
 	@echo 'make ui                build the pages of the web plugin, with Node 20 or newer (setup does it where there is Node)'
 	@echo 'make demo [ARGS=...]   the whole product on this machine; ARGS=--once ends by itself'
 	@echo 'make test [ARGS=...]   every test; ARGS are passed on to pytest'
-	@echo 'make two-masters       two masters that take over from each other; not yet reliable on a busy machine'
+	@echo 'make two-masters       two masters that take over from each other'
 	@echo 'make histories         500 random histories on real git; COUNT=n for another number'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
@@ -46,14 +46,14 @@ demo: $(STAMP) pages
 
 # Three rounds: what only computes; what waits for real masters most of the time, side by side; and what wants the
 # machine for itself. A round in which ARGS leave nothing to do is no failure (pytest's exit status 5).
-test: $(STAMP) system-packages pages
+test: $(STAMP) $(ROUTER) system-packages pages
 	$(BIN)/python -m pytest -m 'not integration and not e2e' $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m 'integration and not e2e' -n 3 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m e2e $(ARGS) || [ $$? -eq 5 ]
 
 # Two masters on PostgreSQL and Crossbar, killed in turn.
 two-masters: $(STAMP) $(ROUTER) system-packages
-	CD_TWO_MASTERS=1 $(BIN)/python -m pytest tests/integration/test_two_masters.py $(ARGS)
+	$(BIN)/python -m pytest tests/integration/test_two_masters.py $(ARGS)
 
 # Each history is a gate of its own on real git; about a second each.
 histories: $(STAMP)

@@ -25,8 +25,10 @@ _UPGRADE_LOCK = 0x62625F6364
 """Any number that nobody else uses with pg_advisory_xact_lock: "bb_cd"."""
 
 
-def upgrade(connection: sa.Connection) -> None:
+def upgrade(connection: sa.Connection, to: str = "head") -> None:
     """Create or upgrade the tables, in one transaction: all of it or nothing. At the newest shape it does nothing.
+
+    ``to`` names an older revision to stop at, for the tests of what a later one does with the rows that it finds.
 
     Masters that start at once do it one after the other. Opens and commits its own transaction if the connection has
     none, and joins the one that is there otherwise; to use with Buildbot: ``await master.db.pool.do(upgrade)``.
@@ -35,26 +37,26 @@ def upgrade(connection: sa.Connection) -> None:
     """
     check_dialect(connection.dialect.name)
     if connection.in_transaction():
-        _upgrade(connection)
+        _upgrade(connection, to)
         return
 
     def attempt() -> None:
         with connection.begin():
-            _upgrade(connection)
+            _upgrade(connection, to)
 
     retrying(attempt)
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _upgrade(connection: sa.Connection, to: str) -> None:
     _exclude_others(connection)
     script = ScriptDirectory(str(Path(__file__).parent / "migrations"))
     _refuse_newer(script, current_revision(connection))
 
     def steps(revision: Any, _: MigrationContext) -> Any:
-        return script._upgrade_revs("head", revision)  # noqa: SLF001 - what alembic.command.upgrade itself calls
+        return script._upgrade_revs(to, revision)  # noqa: SLF001 - what alembic.command.upgrade itself calls
 
     config = Config(attributes={"connection": connection})
-    with EnvironmentContext(config, script, fn=steps, destination_rev="head"):
+    with EnvironmentContext(config, script, fn=steps, destination_rev=to):
         script.run_env()
 
 

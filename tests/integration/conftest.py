@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,6 @@ import pytest
 
 from buildbot_cd.testing.postgres import PostgresMissing, new_database, private_postgres
 from buildbot_cd.testing.yard import Yard
-
-# Two masters and their router want minutes and a quiet machine, and fail on a busy one: `make two-masters` runs them.
-collect_ignore = [] if os.environ.get("CD_TWO_MASTERS") else ["test_two_masters.py"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files of a storm's yard: tests and a restart program that know good changes from bad ones, the server's hook."""
+
+from __future__ import annotations
+
+TESTS = """\
+from pathlib import Path
+import pytest
+
+PARTS = [path.read_text() for path in sorted((Path(__file__).parents[1] / "parts").glob("*.txt"))]
+
+@pytest.mark.tags("app")
+@pytest.mark.parametrize("number", range(3))
+def test_number(number):
+    assert PARTS
+
+@pytest.mark.tags("app")
+def test_no_part_is_red():
+    assert "red\\n" not in PARTS
+"""
+BUILD = """\
+import pathlib, shutil
+shutil.rmtree("dist", ignore_errors=True)
+pathlib.Path("dist").mkdir()
+text = "".join(path.read_text() for path in sorted(pathlib.Path("parts").glob("*.txt")))
+pathlib.Path("dist/app.txt").write_text(text)
+"""
+RESTART = """\
+import pathlib, sys
+sys.path.insert(0, {barriers!r})
+from barrier import note
+name, release = sys.argv[1:]
+if "unfit" in pathlib.Path({fleet!r}, name, "releases", release, "app.txt").read_text():
+    sys.exit("this host does not start " + release)
+note("served.log", name + " " + release)
+"""
+SERVER = """\
+import pathlib, sys, time
+path = pathlib.Path({barriers!r}, "server.txt")
+def order():
+    how, _, until = path.read_text().partition(" ") if path.exists() else ("", "", "0")
+    return how if time.time() < float(until or 0) else ""
+if order() == "refuse" and sys.argv[1] == "pre-receive":
+    sys.exit("the git server refuses for a while")
+while order() == "hang":
+    time.sleep(0.05)
+"""

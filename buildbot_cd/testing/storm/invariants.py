@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What has to hold after a storm, read from the recorded transitions and from the repository's own history."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from buildbot_cd.cli.demo.workspace import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from buildbot_cd.testing.storm.yard import Storm
+
+IN_TEST = {"preparing", "testing", "confirming", "infra_hold", "passed"}
+IN_DEPLOY = {"deploying", "rolling_back"}
+BLOCKING = {"reverting", "rolling_back", "halted"}
+ENDED = {"live", "reverted", "bypassed"}
+
+
+class Stay(NamedTuple):
+    """A landing's time in one state; ``end`` is infinite for the last."""
+
+    landing: int
+    state: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """The records of one storm; each method raises AssertionError that says what does not hold."""
+
+    storm: Storm
+    transitions: dict[int, list[tuple[str | None, str, float]]]
+    landings: dict[int, tuple[str, str, str, str, str]]
+    """Number -> head, subject, state, kind of its revert, its revert."""
+
+    @classmethod
+    def read(cls, storm: Storm) -> Aftermath:
+        """Of a storm that has come to rest."""
+        moves: dict[int, list[tuple[str | None, str, float]]] = defaultdict(list)
+        for landing, before, after, at in storm.rows(
+            "SELECT landing, before, after, at FROM cd_transition ORDER BY landing, seq"
+        ):
+            moves[landing].append((before, after, at))
+        rows = storm.rows("SELECT id, head, subject, state, revert_kind, revert FROM cd_landing")
+        return cls(storm, moves, {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows})
+
+    def check(self) -> Counter[str]:
+        """All of it; gives how many of what were looked at."""
+        self.each_way_is_whole()
+        self.one_in_each_slot()
+        self.nobody_enters_a_blocked_gate()
+        self.only_what_passed_is_deployed()
+        self.right_ones_stay()
+        self.nothing_twice()
+        self.nothing_left()
+        self.history()
+        counts = Counter(state for _, _, state, _, _ in self.landings.values())
+        counts["transitions"] = sum(map(len, self.transitions.values()))
+        counts["held for infrastructure"] = sum(one.state == "infra_hold" for one in self.stays())
+        counts["commits on trunk"] = int(git(self.storm.repository, "rev-list", "--count", "main"))
+        return counts
+
+    def stays(self) -> Iterator[Stay]:
+        """All times of all landings."""
+        for landing, moves in self.transitions.items():
+            ends = [at for _, _, at in moves[1:]] + [float("inf")]
+            for (_, state, begin), end in zip(moves, ends, strict=True):
+                yield Stay(landing, state, begin, end)
+
+    def each_way_is_whole(self) -> None:
+        """L1: each transition begins where the one before ended, and each landing has come to an end."""
+        for landing, moves in self.transitions.items():
+            for (_, after, _), (before, _, _) in pairwise(moves):
+                assert after == before, f"landing {landing} left {before}, but stood in {after}"
+            assert moves[-1][1] in ENDED, f"landing {landing} stands in {moves[-1][1]}"
+        assert set(self.transitions) == set(self.landings)
+
+    def one_in_each_slot(self) -> None:
+        """S1: the stays in the test stage do not overlap, nor do those in the deploy stage."""
+        for states in (IN_TEST, IN_DEPLOY):
+            inside = sorted((one.begin, one.end, one.landing) for one in self.stays() if one.state in states)
+            for (_, end, first), (begin, _, second) in pairwise(inside):
+                assert first == second or begin >= end, f"landings {first} and {second} were both in {sorted(states)}"
+
+    def nobody_enters_a_blocked_gate(self) -> None:
+        """S2: nothing is admitted while another landing is taken back."""
+        blocking = [one for one in self.stays() if one.state in BLOCKING]
+        for entry in (one for one in self.stays() if one.state == "preparing"):
+            against = [one for one in blocking if one.begin < entry.begin < one.end and one.landing != entry.landing]
+            assert not against, f"landing {entry.landing} was admitted against {against}"
+
+    def only_what_passed_is_deployed(self) -> None:
+        """S3: a landing enters production from PASSED, and a run of its tests on that very candidate passed."""
+        verdicts = self.storm.rows("SELECT landing, result FROM cd_intent WHERE kind IN ('checks', 'confirm')")
+        passed = {landing for landing, result in verdicts if result and ('"passed"' in result or '"flaky"' in result)}
+        for landing, moves in self.transitions.items():
+            for before, after, _ in moves:
+                assert after != "deploying" or before == "passed", f"landing {landing} went from {before} to {after}"
+                assert after != "deploying" or landing in passed, f"landing {landing} has no verdict"
+
+    def right_ones_stay(self) -> None:
+        """S5, S6: what is good is live, what is bad was taken back, for its own fault: no kill reverts anything."""
+        seen = {subject: (state, kind) for _, subject, state, kind, _ in self.landings.values()}
+        for subject, kind in self.storm.subjects.items():
+            wanted = {"good": ("live", ""), "red": ("reverted", "test"), "unfit": ("reverted", "deploy")}[kind]
+            assert seen.get(subject) == wanted, f"{subject!r} is {seen.get(subject)}, not {wanted}"
+        assert len(seen) == len(self.landings) == len(self.storm.subjects)
+
+    def nothing_twice(self) -> None:
+        """S7, S12: one revert a landing, one rollout for each entry into production, one build set for each effect."""
+        keys = self.storm.rows(
+            "SELECT external_idstring, count(*) FROM buildsets JOIN cd_intent ON key = external_idstring"
+            " GROUP BY external_idstring HAVING count(*) > 1"
+        )
+        assert not keys, f"these effects were begun more than once: {keys}"
+        rollouts = Counter(one for (one,) in self.storm.rows("SELECT landing FROM cd_rollout"))
+        entries = Counter(one.landing for one in self.stays() if one.state == "deploying")
+        assert rollouts == entries, f"rollouts {rollouts} for entries {entries}"
+        fences = self.storm.rows("SELECT fence, count(*) FROM cd_rollout GROUP BY fence HAVING count(*) > 1")
+        assert not fences, f"fences were given twice: {fences}"
+        twice = self.storm.rows("SELECT nid FROM cd_run_test GROUP BY run, nid HAVING count(*) > 1")
+        assert not twice, f"tests stand twice in one run: {twice}"
+
+    def nothing_left(self) -> None:
+        """L2: no slot is held, no effect is waiting, and the fleet carries what is live."""
+        assert self.storm.rows("SELECT slot FROM cd_slot") == []
+        live = max((number, row[0]) for number, row in self.landings.items() if row[2] == "live")
+        assert self.storm.releases() == {f"r{live[0]}-{live[1][:12]}"} or len(self.storm.releases()) == 1
+
+    def history(self) -> None:
+        """S9, S13, C1, C2: trunk only went forward, each commit is live or named once, and the trees agree."""
+        repository = self.storm.repository
+        log = (repository / "logs" / "refs" / "heads" / "main").read_text().splitlines()
+        for old, new in (line.split()[:2] for line in log[1:]):
+            git(repository, "merge-base", "--is-ancestor", old, new)  # GitError: trunk was forced
+        told = git(repository, "log", "--format=%H %(trailers:key=CD-Reverts,valueonly,separator=%x20)", "main")
+        named = Counter(sha for line in told.splitlines() for sha in line.split()[1:])
+        for number, (head, _, state, _, revert) in self.landings.items():
+            wanted = 1 if state == "reverted" else 0
+            assert named[head] == wanted, f"landing {number} ({state}) is named by {named[head]} reverts"
+            assert bool(revert) == bool(wanted), f"landing {number} ({state}) has the revert {revert}"
+        subjects = Counter(git(repository, "log", "--format=%s", "main").splitlines())
+        assert all(subjects[one] == 1 for one in self.storm.subjects), "a change is on trunk twice, or not at all"
+        ((tested, live),) = self.storm.rows("SELECT tested, live FROM cd_gate")
+        trees = {git(repository, "rev-parse", f"{one}^{{tree}}").strip() for one in ("main", tested, live)}
+        assert len(trees) == 1, f"trunk, tested and live differ: {trees}"

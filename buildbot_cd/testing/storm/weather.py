@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The course of a storm: when somebody pushes, when something is killed, and when it is over."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from buildbot_cd.errors import CdError
+from buildbot_cd.testing.storm.yard import BUSY
+
+if TYPE_CHECKING:
+    from buildbot_cd.testing.storm.yard import Storm
+
+KINDS = ("good",) * 16 + ("red",) * 3 + ("unfit",)
+"""What engineers push: 15 % fails a test, 5 % passes and does not start in production."""
+
+OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away")
+"""Faults beside the kills, one after so many kills each."""
+
+OTHERS_EVERY = 8
+REST = 240.0
+"""Seconds after the last fault in which everything has to come to its end."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """``landings`` and ``kills`` of one storm, drawn from ``seed``; ``pause``: mean seconds between two faults."""
+
+    seed: int
+    landings: int
+    kills: int
+    pause: float = 3.0
+    limit: float = 1200.0
+
+    def kinds(self) -> list[str]:
+        """What is pushed, in order; each kind at least once."""
+        dice = random.Random(self.seed)  # noqa: S311 - chance, not secrets
+        kinds = ["red", "unfit", *dice.choices(KINDS, k=max(0, self.landings - 2))][: self.landings]
+        dice.shuffle(kinds)
+        return kinds
+
+    def faults(self) -> list[str]:
+        """What happens, in order: kills of the master, of workers and of git, and after each eighth something else."""
+        dice = random.Random(self.seed + 1)  # noqa: S311 - as above
+        kills = ["master_killed", "git_killed", "worker_killed"]
+        kills += dice.choices(("master_killed", "worker_killed", "git_killed"), (2, 3, 3), k=max(0, self.kills - 3))
+        kills = kills[: self.kills]
+        dice.shuffle(kills)
+        found: list[str] = []
+        for number, kill in enumerate(kills, 1):
+            found.append(kill)
+            if number % OTHERS_EVERY == 0 or number == self.kills < OTHERS_EVERY:
+                found.append(OTHERS[number // OTHERS_EVERY % len(OTHERS)])
+        return found
+
+
+def blow(storm: Storm, weather: Weather) -> float:
+    """Let it blow over a storm that is started, until everything is at rest; the seconds that took.
+
+    Raises CdError if that does not happen within the limits.
+    """
+    began, kinds, faults = time.monotonic(), weather.kinds(), weather.faults()
+    storm.land(kinds.pop())
+    while kinds or faults:
+        if time.monotonic() - began > weather.limit:
+            raise CdError(f"{len(kinds)} pushes and {len(faults)} faults are left after {weather.limit:g} s")
+        storm.tend()
+        if kinds and (storm.open_landings() < BUSY or not faults):
+            storm.land(kinds.pop())
+        elif faults:
+            time.sleep(storm.dice.expovariate(1 / weather.pause))
+            storm.fault(faults.pop())
+    storm.until(storm.at_rest, "everything to come to rest", REST)
+    return time.monotonic() - began
