@@ -7,7 +7,7 @@ ARGS   ?=
 # The router between the masters of a cluster, in an environment of its own: it and Buildbot want different versions.
 ROUTER := .venv-crossbar/.installed
 
-.PHONY: help setup ui pages demo test two-masters histories lint system-packages clean
+.PHONY: help setup ui pages demo test two-masters chaos histories lint system-packages clean
 
 help:
 	@echo 'make setup             make $(VENV) and install everything into it (the others do it by themselves)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo [ARGS=...]   the whole product on this machine; ARGS=--once ends by itself'
 	@echo 'make test [ARGS=...]   every test; ARGS are passed on to pytest'
 	@echo 'make two-masters       two masters that take over from each other'
+	@echo 'make chaos             60 landings and 200 kills of real processes; about 20 minutes'
 	@echo 'make histories         500 random histories on real git; COUNT=n for another number'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
@@ -54,6 +55,10 @@ test: $(STAMP) $(ROUTER) system-packages pages
 # Two masters on PostgreSQL and Crossbar, killed in turn.
 two-masters: $(STAMP) $(ROUTER) system-packages
 	$(BIN)/python -m pytest tests/integration/test_two_masters.py $(ARGS)
+
+# A storm over a real master. CD_CHAOS_SEED=n for another one.
+chaos: $(STAMP) system-packages
+	CD_CHAOS_LANDINGS=60 CD_CHAOS_KILLS=200 $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 # Each history is a gate of its own on real git; about a second each.
 histories: $(STAMP)

@@ -22,7 +22,7 @@ SEED = int(os.environ.get("CD_CHAOS_SEED", "1"))
 LANDINGS = int(os.environ.get("CD_CHAOS_LANDINGS", "3"))
 KILLS = int(os.environ.get("CD_CHAOS_KILLS", "4"))
 
-pytestmark = [pytest.mark.integration, pytest.mark.postgres, pytest.mark.timeout(300 if LANDINGS < 10 else 1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.postgres, pytest.mark.timeout(150 if LANDINGS < 10 else 1800)]
 
 
 @pytest.fixture
@@ -53,3 +53,4 @@ def test_kills_at_random_moments_lose_nothing(storm: Storm, capsys: pytest.Captu
         for name, number in sorted({**storm.done, **counts}.items()):
             write(f"  {number:5d}  {name}\n")
     assert counts["live"] + counts["reverted"] == LANDINGS
+    assert sum(number for name, number in storm.done.items() if "kill" in name) >= KILLS

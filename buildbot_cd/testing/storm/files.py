@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The files of a storm's yard: tests and a restart program that know good changes from bad ones, the server's hook."""
+"""The files of a storm's yard: tests that know good changes from bad ones, the build, the server's hook."""
 
 from __future__ import annotations
 
@@ -24,15 +24,6 @@ shutil.rmtree("dist", ignore_errors=True)
 pathlib.Path("dist").mkdir()
 text = "".join(path.read_text() for path in sorted(pathlib.Path("parts").glob("*.txt")))
 pathlib.Path("dist/app.txt").write_text(text)
-"""
-RESTART = """\
-import pathlib, sys
-sys.path.insert(0, {barriers!r})
-from barrier import note
-name, release = sys.argv[1:]
-if "unfit" in pathlib.Path({fleet!r}, name, "releases", release, "app.txt").read_text():
-    sys.exit("this host does not start " + release)
-note("served.log", name + " " + release)
 """
 SERVER = """\
 import pathlib, sys, time

@@ -108,7 +108,7 @@ class Aftermath:
         """S5, S6: what is good is live, what is bad was taken back, for its own fault: no kill reverts anything."""
         seen = {subject: (state, kind) for _, subject, state, kind, _ in self.landings.values()}
         for subject, kind in self.storm.subjects.items():
-            wanted = {"good": ("live", ""), "red": ("reverted", "test"), "unfit": ("reverted", "deploy")}[kind]
+            wanted = {"good": ("live", ""), "red": ("reverted", "test")}[kind]
             assert seen.get(subject) == wanted, f"{subject!r} is {seen.get(subject)}, not {wanted}"
         assert len(seen) == len(self.landings) == len(self.storm.subjects)
 

@@ -8,20 +8,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from buildbot_cd.errors import CdError
 from buildbot_cd.testing.storm.yard import BUSY
 
 if TYPE_CHECKING:
     from buildbot_cd.testing.storm.yard import Storm
 
-KINDS = ("good",) * 16 + ("red",) * 3 + ("unfit",)
-"""What engineers push: 15 % fails a test, 5 % passes and does not start in production."""
+KINDS = ("good",) * 5 + ("red",)
+"""What engineers push: one of six fails a test."""
 
 OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away")
 """Faults beside the kills, one after so many kills each."""
 
 OTHERS_EVERY = 8
-REST = 240.0
+REST = 120.0
 """Seconds after the last fault in which everything has to come to its end."""
 
 
@@ -33,12 +32,12 @@ class Weather:
     landings: int
     kills: int
     pause: float = 3.0
-    limit: float = 1200.0
+    limit: float = 1080.0
 
     def kinds(self) -> list[str]:
-        """What is pushed, in order; each kind at least once."""
+        """What is pushed, in order; at least one is red."""
         dice = random.Random(self.seed)  # noqa: S311 - chance, not secrets
-        kinds = ["red", "unfit", *dice.choices(KINDS, k=max(0, self.landings - 2))][: self.landings]
+        kinds = ["red", *dice.choices(KINDS, k=self.landings - 1)]
         dice.shuffle(kinds)
         return kinds
 
@@ -58,15 +57,13 @@ class Weather:
 
 
 def blow(storm: Storm, weather: Weather) -> float:
-    """Let it blow over a storm that is started, until everything is at rest; the seconds that took.
+    """Let it blow over a storm that is started, then wait until everything is at rest; the seconds that took.
 
-    Raises CdError if that does not happen within the limits.
+    At the limit no more is pushed or killed: ``storm.done`` tells how much there was. Raises CdError if there is no rest.
     """
     began, kinds, faults = time.monotonic(), weather.kinds(), weather.faults()
     storm.land(kinds.pop())
-    while kinds or faults:
-        if time.monotonic() - began > weather.limit:
-            raise CdError(f"{len(kinds)} pushes and {len(faults)} faults are left after {weather.limit:g} s")
+    while (kinds or faults) and time.monotonic() - began < weather.limit:
         storm.tend()
         if kinds and (storm.open_landings() < BUSY or not faults):
             storm.land(kinds.pop())

@@ -21,7 +21,7 @@ import sqlalchemy.exc as sa_errors
 from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
 from buildbot_cd.errors import CdError, GitError
 from buildbot_cd.testing.postgres import restart
-from buildbot_cd.testing.storm.files import BUILD, RESTART, SERVER, TESTS
+from buildbot_cd.testing.storm.files import BUILD, SERVER, TESTS
 from buildbot_cd.testing.yard import Yard
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ CATCH = 3.0
 
 @dataclass
 class Storm(Yard):
-    """The yard, with six engineers, changes that fail in test or in production, and what can be broken."""
+    """The yard, with six engineers, changes that fail in test, and what can be broken."""
 
     seed: int = 1
     done: Counter[str] = field(default_factory=Counter)
     subjects: dict[str, str] = field(default_factory=dict)
-    """Subject of each change that trunk has taken, and its kind: good, red (fails a test), unfit (does not start)."""
+    """Subject of each change that trunk has taken, and its kind: good, or red (it fails a test)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,7 +54,7 @@ class Storm(Yard):
     # -- making it
 
     def found(self) -> None:
-        """The yard's repository with tests, build and restart program that know the three kinds of changes."""
+        """The yard's repository with tests and a build that know the two kinds of changes."""
         super().found()
         tree = self.directory / "first"
         for path, text in (("tests/test_app.py", TESTS), ("build.py", BUILD), ("parts/first.txt", "first\n")):
@@ -62,7 +62,6 @@ class Storm(Yard):
         git(tree, "add", "--all")
         git(tree, "commit", "--quiet", "-m", "Parts")
         git(tree, "push", "--quiet", "origin", "HEAD:refs/heads/main")
-        self._write(self.barriers / "restart.py", RESTART.replace("{fleet!r}", repr(str(self.fleet))))
         self._write(self.barriers / "server.py", SERVER)
         git(self.repository, "config", "core.logAllRefUpdates", "true")
         for hook in ("pre-receive", "post-receive"):
