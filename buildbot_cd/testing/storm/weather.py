@@ -59,7 +59,7 @@ class Weather:
 def blow(storm: Storm, weather: Weather) -> float:
     """Let it blow over a storm that is started, then wait until everything is at rest; the seconds that took.
 
-    At the limit no more is pushed or killed: ``storm.done`` tells how much there was. Raises CdError if there is no rest.
+    At the limit no more is pushed or killed; ``storm.done`` tells how much there was. CdError if there is no rest.
     """
     began, kinds, faults = time.monotonic(), weather.kinds(), weather.faults()
     storm.land(kinds.pop())
