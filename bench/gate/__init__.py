@@ -3,6 +3,8 @@
 
 Each hop of a landing is held against the time that a stock master of the same kind needs, on the same machine and in
 the same minute, for as many trivial builds in a row as the hop has builds. Both take turns, and medians are compared.
+
+Behind the hops: what a look of the reconciler costs with a long history, and a day of IMVU's size beside other ways.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from bench.gate import day, reconcile
 from bench.gate.masters import WITH_STEPS, Ours, Stock
 from bench.report import Options, Report, Target, table
 
@@ -52,7 +55,13 @@ def run(options: Options) -> Report:
         finally:
             for one in (ours, stock):
                 one.site.stop()
-    return _report(options, seen, chains)
+    report = _report(options, seen, chains)
+    whole = [one["live"] - one["told"] for one in seen if "live" in one]
+    report.ours["landings an hour, one after the other"] = round(3600 / median(whole), 1)
+    print(f"landings an hour, one after the other: {3600 / median(whole):.0f}")
+    table(reconcile.HEAD, reconcile.add(report, quick=options.quick))
+    table(day.HEAD, day.add(report, options.seed, quick=options.quick))
+    return report
 
 
 def _rounds(ours: Ours, stock: Stock, number: int) -> tuple[list[dict[str, float]], list[list[float]]]:
