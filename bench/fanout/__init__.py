@@ -154,7 +154,8 @@ def _tell(
             if costs
         }
         report.peers |= {f"{one}: ours is so many times faster": {name: round(x, 2) for name, x in faster.items()}}
-        report.targets.append(Target(f"{one}: times faster than the fastest peer", min(faster.values()), least=8))
+        of = f"the fastest of {', '.join(faster)}"
+        report.targets.append(Target(f"{one}: times faster than {of}", min(faster.values()), least=8))
         if rivals.get("openssh"):
             client = mine[one].client / (rivals["openssh"][one].client / rivals["openssh"][one].hosts * hosts)
             report.targets.append(Target(f"{one}: client CPU relative to OpenSSH's", client, most=0.1))
