@@ -7,7 +7,7 @@ ARGS   ?=
 # The router between the masters of a cluster, in an environment of its own: it and Buildbot want different versions.
 ROUTER := .venv-crossbar/.installed
 
-.PHONY: help setup ui pages demo test two-masters chaos histories lint system-packages clean
+.PHONY: help setup ui pages demo test two-masters chaos histories fleet-kills lint system-packages clean
 
 help:
 	@echo 'make setup             make $(VENV) and install everything into it (the others do it by themselves)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make two-masters       two masters that take over from each other'
 	@echo 'make chaos             60 landings and 200 kills of real processes; about 20 minutes'
 	@echo 'make histories         500 random histories on real git; COUNT=n for another number'
+	@echo 'make fleet-kills       100 kills of daemon, worker and master in rollouts over ssh; COUNT=n for another number'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
 
@@ -63,6 +64,10 @@ chaos: $(STAMP) system-packages
 # Each history is a gate of its own on real git; about a second each.
 histories: $(STAMP)
 	CD_HISTORIES=$(or $(COUNT),500) $(BIN)/python -m pytest tests/worker/git/test_histories.py $(ARGS)
+
+# Kills of daemon, deploy worker and master while real releases go over ssh; about ten seconds each.
+fleet-kills: $(STAMP) system-packages
+	CD_FLEET_KILLS=$(or $(COUNT),100) $(BIN)/python -m pytest -n 0 tests/worker/fleet/test_kills.py tests/integration/test_fleet_kills.py $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 HOSTS, QUICK = 800, 50
 PEERS = {"openssh": 100, "parallel_ssh": HOSTS, "fabric_": HOSTS, "ansible_": 50}
-"""How many hosts a peer gets at most; the two that are slowest by far get fewer, and are compared by the host."""
+"""How many hosts a peer gets at most; the two that are slowest by far get fewer, and are compared by the host.
+CD_FANOUT_PEERS="openssh=800 ansible_=800" names others, CD_FANOUT_HOSTS=200 another fleet."""
 OPERATIONS = ("probe", "stage", "switch", "rollback")
 
 
@@ -43,13 +44,22 @@ def run(options: Options) -> Report:
     report = Report("fanout", options.seed)
     rng = random.Random(options.seed)
     disk = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a private folder is made in it
-    size = QUICK if options.quick else HOSTS
+    size = QUICK if options.quick else int(os.environ.get("CD_FANOUT_HOSTS") or HOSTS)
     with tempfile.TemporaryDirectory(prefix="cdf", dir=disk) as folder, yard(Path(folder), size) as y:
         releases = [release(Path(folder), number, rng) for number in (1, 2)]
         few, _ = ours(y, QUICK, releases, {})
-        many, rivals = ours(y, size, releases, PEERS)
+        many, rivals = ours(y, size, releases, wanted_peers(size))
     _tell(report, few, many, rivals)
     return report
+
+
+def wanted_peers(size: int) -> dict[str, int]:
+    """Who is measured beside us, on how many hosts."""
+    words = (os.environ.get("CD_FANOUT_PEERS") or " ".join(f"{name}={most}" for name, most in PEERS.items())).split()
+    pairs = [word.partition("=") for word in words]
+    if wrong := [name for name, _, most in pairs if name not in PEERS or not most.isdigit()]:
+        raise SystemExit(f"CD_FANOUT_PEERS: {', '.join(wrong)}: write NAME=HOSTS, with names of {', '.join(PEERS)}")
+    return {name: min(int(most), size) for name, _, most in pairs}
 
 
 def ours(
@@ -144,9 +154,11 @@ def _tell(
             if costs
         }
         report.peers |= {f"{one}: ours is so many times faster": {name: round(x, 2) for name, x in faster.items()}}
-        report.targets.append(Target(f"{one}: times faster than the fastest peer", min(faster.values()), least=8))
-        client = mine[one].client / (rivals["openssh"][one].client / rivals["openssh"][one].hosts * hosts)
-        report.targets.append(Target(f"{one}: client CPU relative to OpenSSH's", client, most=0.1))
+        of = f"the fastest of {', '.join(faster)}"
+        report.targets.append(Target(f"{one}: times faster than {of}", min(faster.values()), least=8))
+        if rivals.get("openssh"):
+            client = mine[one].client / (rivals["openssh"][one].client / rivals["openssh"][one].hosts * hosts)
+            report.targets.append(Target(f"{one}: client CPU relative to OpenSSH's", client, most=0.1))
         if hosts > smaller[one].hosts:
             growth = (mine[one].wall / hosts) / (smaller[one].wall / smaller[one].hosts)
             name = f"{one}: growth from {smaller[one].hosts} to {hosts} (1 is linear)"

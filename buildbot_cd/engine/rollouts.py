@@ -44,8 +44,7 @@ class PlannedStage:
 
 
 GONE = "it did not come to its end; another rollout has taken its place"
-REOPENED: Mapping[str, Any] = {"state": RolloutState.STAGING, "reason": "", "ended_at": None}
-"""What a rollout is whose end was written, but not told before a crash: it is done again from its beginning."""
+"""Why a rollout is closed whose landing has begun another one."""
 
 RECENT = 30
 """How many of the last rollouts are looked at for what is still wanted."""
@@ -61,7 +60,7 @@ class Rollouts:
         """The rollout of this effect; made, with its canaries drawn and its hosts recorded, at the first call."""
         known = await self.of_key(intent.key)
         if known is not None:
-            return known if known.state not in ENDED else await self.move(known, **REOPENED)
+            return known
         assert self.config.fleet is not None
         hosts = await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
         release = release_name(landing)

@@ -54,7 +54,7 @@ class BeginRollout(FleetStep):
             return await self.end_rollout(intent, rollout, "infra", reason)
         if self.refused:
             return await self.end_rollout(intent, rollout, "infra", self.refused)
-        await self.rollouts.move(rollout, baseline=baseline, state=RolloutState.SWITCHING)
+        await self.rollouts.move(rollout, baseline=baseline, state=RolloutState.SWITCHING, ended_at=None, reason="")
         for stage in stages_in(rollout):
             lost = bad(rows, stage.hosts)
             if len(lost) > stage.budget:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from buildbot_cd.worker.fleet import host
+from buildbot_cd.worker.fleet import host, host_releases
 from buildbot_cd.worker.fleet.host_tree import manifest
 
 
@@ -63,14 +63,32 @@ def test_what_a_switch_refuses(root: Path, arguments: dict[str, Any], words: str
     assert words in answer["error"]
 
 
-def test_a_release_changed_after_staging_is_not_switched_to(root: Path) -> None:
-    """Changed contents are noticed at the switch, touched times alone are not held against a release."""
+def test_a_release_changed_after_staging_is_not_switched_to(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed contents are noticed by the next loop, touched times alone are not held against a release."""
     data = root / "releases" / "r-2" / "data"
     data.touch()
     assert ask(root, "switch", release="r-2", fence=1)["ok"]
     assert ask(root, "rollback", release="r-1", fence=1)["ok"]
     data.write_bytes(b"changed")
+    monkeypatch.setattr(host_releases, "_whole", {})  # as in a loop that has not seen it before
     assert "was changed after it was staged" in ask(root, "switch", release="r-2", fence=1)["error"]
+
+
+@pytest.mark.parametrize("how", ["added", "removed", "replaced", "unmarked"])
+def test_the_loop_that_staged_a_release_notices_what_moves_in_it(root: Path, how: str) -> None:
+    """It does not read all files again, and sees all the same what comes, goes or is replaced."""
+    release = root / "releases" / "r-2"
+    if how == "added":
+        (release / "more").write_text("x")
+    elif how == "replaced":
+        (release / "fresh").write_text("changed")
+        (release / "fresh").replace(release / "data")
+    elif how == "removed":
+        (release / "data").unlink()
+    else:
+        release.with_name("r-2.complete").unlink()
+    assert ask(root, "switch", release="r-2", fence=1)["kind"] == "refused"
+    assert (root / "current").resolve().name == "r-1"
 
 
 def test_a_damaged_copy_is_never_complete(root: Path, payload: Path) -> None:
