@@ -13,11 +13,13 @@ from buildbot_cd.core.landing.moves import EMERGENCY, enter
 from buildbot_cd.core.landing.people import People, Push
 from buildbot_cd.core.landing.reland import relanded
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Intent, IntentState, State
+from buildbot_cd.engine import incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from buildbot_cd.core.incident import Incident
     from buildbot_cd.core.landing.moves import Move, NewLanding, Policy
     from buildbot_cd.core.landing.values import Landing, Snapshot
     from buildbot_cd.store.interface import Tx
@@ -48,13 +50,14 @@ UNFINISHED = frozenset({IntentState.PENDING, IntentState.STARTED})
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a transaction did: the move, the intents it made obsolete (their builds may be stopped), and all landings
-    that it changed or added, as they are stored now.
+    """What a transaction did: the move, the intents it made obsolete (their builds may be stopped), all landings
+    that it changed or added, as they are stored now, and the incidents that it opened.
     """
 
     move: Move
     dropped: tuple[Intent, ...] = ()
     landings: tuple[Landing, ...] = ()
+    incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Answered:
 
     counted: bool
     applied: Applied | None = None
+    incident: Incident | None = None
 
 
 def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
@@ -84,7 +88,7 @@ def apply(tx: Tx, snapshot: Snapshot, move: Move, now: float) -> Applied:
         tx.trust.flaked(name, test, ident, now)
     for owner, effect in move.effects:
         tx.outbox.put(name, owner, effect, epoch, now)
-    return Applied(move, dropped, tuple(written))
+    return Applied(move, dropped, tuple(written), incidents.opened(tx, move, written, now))
 
 
 def _add(tx: Tx, gate: str, new: NewLanding, now: float) -> Landing:
@@ -164,6 +168,8 @@ def answer(
         intent = tx.outbox.get(key)
         if intent is None or not tx.outbox.finish(key, result, now):
             return Answered(counted=False)
+        if intent.kind is EffectKind.PROOF:
+            return Answered(counted=True, incident=incidents.settle(tx, intent, result, now))
         if intent.kind is EffectKind.MARK and "stale" in result:
             _mark_again(tx, intent, result["stale"], now)
         if intent.kind is EffectKind.OBSERVE and "tip" in result:

@@ -8,12 +8,14 @@ can be asked at any moment, by any master, any number of times.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
 
 from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
 from buildbot_cd.core.landing.verdict import ABSENT, FAILED, PASSED, UNKNOWN
+from buildbot_cd.engine import proofs
 from buildbot_cd.engine.refs import branch_of
 from buildbot_cd.engine.stress import StressPlan, new_tests, settled
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, PlannedTest, RunState, WorkState
@@ -56,7 +58,11 @@ class Checks:
 
     async def advance(self, intent: Intent, now: float) -> bool:
         """Do what the run needs next; True if its verdict was given."""
-        work = self._first_look if intent.kind is EffectKind.CHECKS else self._second_look
+        looks: dict[EffectKind, Callable[[Tx, Intent, float], dict[str, Any] | None]] = {
+            EffectKind.CHECKS: self._first_look,
+            EffectKind.PROOF: partial(proofs.look, self),
+        }
+        work = looks.get(intent.kind, self._second_look)
         result = await self.store.transact(lambda tx: work(tx, intent, now))
         return result is not None and await self.answer(intent.key, result)
 
@@ -167,6 +173,10 @@ class Checks:
         ran = {one.nid: one for one in tx.runs.tests(run.id)} if run else {}
         return found | {nid: _test_word(ran.get(nid), side) for nid in tests}
 
+    def outcome_of(self, tx: Tx, intent: Intent, key: str, now: float) -> dict[str, Any] | None:
+        """How a sharded run of this effect ended, or None while it goes on; starts shards as they are needed."""
+        return self._run_outcome(tx, intent, _parts(tx, intent), key, now)
+
     # -- parts
 
     def _part(
@@ -223,7 +233,7 @@ class Checks:
         left = [one for one in tx.runs.tests(run.id) if one.state is not WorkState.DONE]
         for number, avoid in enumerate(self._avoids(left)):
             rounds = {"cd_rounds": self.plan.stress.rounds} if run.kind == STRESS else {}
-            properties = {"cd_run": run.id, "cd_avoid": avoid, **rounds}
+            properties = {"cd_run": run.id, "cd_avoid": avoid, **rounds, **(run.selection.get("from") or {})}
             key = f"{run.key}#shard{number}.{generation}"
             self._part(tx, intent, key, "cd-test", run.revision, properties, now)
         return None

@@ -8,7 +8,7 @@ has changed since.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing import control
@@ -16,6 +16,7 @@ from buildbot_cd.core.landing.adopt import adopt
 from buildbot_cd.core.landing.values import Mode
 from buildbot_cd.engine.trust import call_wrong, end_quarantine, put_in_quarantine
 from buildbot_cd.errors import CdError, ControlRefused
+from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Landing, Snapshot
     from buildbot_cd.engine.service import Engine
     from buildbot_cd.store.interface import Tx
+    from buildbot_cd.store.rows import Rollout
 
 LONGEST_REASON = 1000
 """Characters of a reason: it is shown on one line in many places."""
@@ -41,13 +43,14 @@ class OutOfDate(ControlRefused):
 class Action:
     """What an action takes: whether a reason is needed, whether it may have an end, and whether some may pass.
 
-    ``names`` are texts of its own, all of which are needed.
+    ``names`` are texts of its own, all of which are needed; ``more`` what it needs beside.
     """
 
     reason: bool = False
     until: bool = False
     min_priority: bool = False
     names: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
 
 
 ACTIONS: Mapping[str, Mapping[str, Action]] = {
@@ -66,8 +69,10 @@ ACTIONS: Mapping[str, Mapping[str, Action]] = {
         "withdraw": Action(),
         "roll_back": Action(reason=True),
         "call_wrong": Action(reason=True),
+        "emergency": Action(reason=True),
     },
-    "rollout": {"roll_back": Action(reason=True)},
+    "rollout": {"roll_back": Action(reason=True), "promote": Action(reason=True)},
+    "incident": {"answer": Action(more=("why", "text")), "name_test": Action(more=("test",)), "prove": Action()},
 }
 """Kind of object to the actions that it takes."""
 
@@ -79,7 +84,9 @@ _MODES = {"freeze": Mode.CLOSED, "drain": Mode.DRAIN, "halt": Mode.HALTED}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order of one person. ``expect``: the version (a number) or the state or mode (a text) that the person saw."""
+    """One order of one person. ``expect``: the version (a number) or the state or mode (a text) that the person saw;
+    ``more`` what `Action.more` names.
+    """
 
     action: str
     by: str
@@ -88,6 +95,7 @@ class Order:
     expect: int | str | None = None
     min_priority: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, int | str] = field(default_factory=dict)
 
 
 def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float) -> Order:
@@ -96,7 +104,8 @@ def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float
     There must be such an action of this kind.
     """
     takes = ACTIONS[kind][action]
-    known = {"reason", "expect", *takes.names, *(name for name in ("until", "min_priority") if getattr(takes, name))}
+    own = (*takes.names, *takes.more, *(name for name in ("until", "min_priority") if getattr(takes, name)))
+    known = {"reason", "expect", *own}
     unknown = sorted(set(params) - known)
     if unknown:
         raise BadOrder(f"{action} takes {', '.join(sorted(known))}, not {unknown[0]!r}")
@@ -108,6 +117,7 @@ def parse(kind: str, action: str, params: Mapping[str, Any], by: str, now: float
         _expect(params.get("expect")),
         _priority(params.get("min_priority")),
         {name: _name(action, name, params.get(name)) for name in takes.names},
+        {name: _more(action, name, params.get(name)) for name in takes.more},
     )
 
 
@@ -131,6 +141,16 @@ def _name(action: str, name: str, value: object) -> str:
     if len(text) > LONGEST_REASON:
         raise BadOrder(f"{name} has {len(text)} characters; at most {LONGEST_REASON} fit")
     return text
+
+
+def _more(action: str, name: str, value: object) -> int | str:
+    if name == "why":
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadOrder(f"why must be the number of a question, not {value!r}")
+        return value
+    if not isinstance(value, str):
+        raise BadOrder(f"{action} needs {name}, a text")
+    return value
 
 
 def _until(value: object, now: float) -> float | None:
@@ -157,7 +177,7 @@ def _expect(value: object) -> int | str | None:
     raise BadOrder(f"expect must be a version or a state, not {value!r}")
 
 
-async def order_gate(engine: Engine, order: Order) -> None:
+async def order_gate(engine: Engine, name: str, order: Order) -> None:  # noqa: ARG001 - as the others; an engine has one
     """Freeze, drain, halt, resume, adopt a rewritten trunk; put a test in quarantine, or end that.
 
     Raises ControlRefused, OutOfDate.
@@ -169,7 +189,7 @@ async def order_gate(engine: Engine, order: Order) -> None:
 
     def rule(snapshot: Snapshot) -> Move:
         gate = snapshot.gate
-        _as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
+        as_seen(order, f"gate {gate.name}", gate.version, gate.mode.value)
         if order.action == "resume":
             return control.resume(snapshot, order.by, order.reason or "no reason given", now)
         if order.action == "adopt":
@@ -200,7 +220,10 @@ async def order_landing(engine: Engine, ident: int, order: Order) -> None:
 
 
 async def order_rollout(engine: Engine, ident: int, order: Order) -> None:
-    """Roll back the landing of a rollout, if this rollout is its newest. Raises ControlRefused, OutOfDate."""
+    """Promote a rollout, or roll back its landing if this rollout is the newest. Raises ControlRefused, OutOfDate."""
+    if order.action == "promote":
+        await _promote(engine, ident, order)
+        return
     landing: list[int] = []
 
     def check(tx: Tx) -> None:
@@ -208,12 +231,38 @@ async def order_rollout(engine: Engine, ident: int, order: Order) -> None:
         rollout = tx.rollouts.get(ident)
         if rollout is None or rollout.landing is None:
             raise ControlRefused(f"rollout {ident} belongs to no landing")
-        _as_seen(order, f"rollout {ident}", rollout.version, rollout.state.value)
+        as_seen(order, f"rollout {ident}", rollout.version, rollout.state.value)
         if tx.rollouts.for_landing(rollout.landing)[-1].id != ident:
             raise ControlRefused(f"rollout {ident} is not the newest of landing {rollout.landing}")
         landing.append(rollout.landing)
 
     await engine.order(_landing_rule(engine, order, lambda _snapshot: landing[0], seen=False), check)
+
+
+async def _promote(engine: Engine, ident: int, order: Order) -> None:
+    """End the watch of the present stage: the rollout goes on as if its time had passed without harm."""
+
+    def run(tx: Tx) -> Rollout:
+        rollout = tx.rollouts.get(ident)
+        if rollout is None:
+            raise ControlRefused(f"there is no rollout {ident}")
+        as_seen(order, f"rollout {ident}", rollout.version, rollout.state.value)
+        if not promotable(rollout):
+            raise ControlRefused(f"rollout {ident} is {rollout.state}: only a watch can be ended early")
+        return tx.rollouts.update(replace(rollout, promoted=f"{rollout.stage}: by {order.by}: {order.reason}"))
+
+    engine.events.rollout_changed(await engine.store.transact(run))
+    engine.wake()
+
+
+def promotable(rollout: Rollout) -> bool:
+    """Whether a stage is watched, and nobody has ended that yet."""
+    return rollout.state is RolloutState.WATCHING and not promoted(rollout, rollout.stage)
+
+
+def promoted(rollout: Rollout, stage: str) -> str:
+    """Who ended this stage's watch early, and why; empty if nobody did."""
+    return rollout.promoted.removeprefix(f"{stage}: ") if rollout.promoted.startswith(f"{stage}: ") else ""
 
 
 def _landing_rule(
@@ -226,19 +275,20 @@ def _landing_rule(
         if landing is None:
             raise ControlRefused(f"landing {ident(snapshot)} has ended: nothing can be ordered any more")
         if seen:
-            _as_seen(order, f"landing {landing.id}", landing.version, landing.state.value)
+            as_seen(order, f"landing {landing.id}", landing.version, landing.state.value)
         rules: dict[str, Callable[[Landing], Move]] = {
             "hold": lambda one: control.hold(one, order.by, order.reason),
             "release": lambda one: control.release(one, order.by),
             "withdraw": lambda one: control.withdraw(snapshot, one, order.by, policy, now),
             "roll_back": lambda one: control.roll_back(snapshot, one, order.by, order.reason, now),
+            "emergency": lambda one: control.emergency(one, order.by, order.reason),
         }
         return rules[order.action](landing)
 
     return rule
 
 
-def _as_seen(order: Order, what: str, version: int, state: str) -> None:
+def as_seen(order: Order, what: str, version: int, state: str) -> None:
     """Raises OutOfDate if the caller saw something else than there is."""
     if order.expect is None or order.expect == (version if isinstance(order.expect, int) else state):
         return

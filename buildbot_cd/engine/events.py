@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.engine.batches import Batches
-from buildbot_cd.engine.views import host_row, landing_row, rollout_row
+from buildbot_cd.engine.views import host_row, incident_row, landing_row, rollout_row
 from buildbot_cd.engine.views.hosts import COLUMNS
 from buildbot_cd.engine.views.runs import counted
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from buildbot.master import BuildMaster
 
     from buildbot_cd.core.immune.values import Verdict
+    from buildbot_cd.core.incident import Incident
     from buildbot_cd.core.landing.values import Intent
     from buildbot_cd.engine.apply import Applied
     from buildbot_cd.store.interface import Store, Tx
@@ -48,6 +49,12 @@ class Events:
         ids = [one.id for one in applied.landings]
         told = {"gate": gate, "reason": applied.move.reason, "actor": applied.move.actor, "landings": ids}
         self._produce(("cd", "gates", gate, "moved"), told)
+        for incident in applied.incidents:
+            self.incident_changed(incident)
+
+    def incident_changed(self, incident: Incident) -> None:
+        """An incident was opened, added to, or closed."""
+        self._produce(("cd", "incidents", str(incident.id), incident.state.value), incident_row(incident))
 
     def notice(self, intent: Intent) -> None:
         """A message about a landing is due."""

@@ -90,7 +90,7 @@ class Performer:
             return False
         if intent.kind is EffectKind.NOTIFY:
             return await self.notify(intent) and await self.answer(intent.key, {})
-        if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM):
+        if intent.kind in (EffectKind.CHECKS, EffectKind.CONFIRM, EffectKind.PROOF):
             return await self.checks.advance(intent, now)
         if intent.state is IntentState.PENDING:
             if intent.kind is EffectKind.ROLLOUT and await self._too_early(intent):

@@ -17,6 +17,7 @@ from buildbot_cd.core.rollout.hosts import Host
 from buildbot_cd.core.rollout.owed import owed
 from buildbot_cd.core.rollout.records import HostRecord, Observation, Phase, after_event, observe
 from buildbot_cd.core.rollout.stages import Stage, plan
+from buildbot_cd.engine.control import promoted
 from buildbot_cd.errors import FleetError
 from buildbot_cd.store.rows import HostRow, RolloutState
 
@@ -190,6 +191,15 @@ class Rollouts:
             return recent[0], owed(history, [str(one["name"]) for one in hosts_in(recent[0])])
 
         return await self.store.transact(read)
+
+    async def promoted(self, rollout: int, stage: str) -> str:
+        """Who has ended the watch of this stage early, and why; empty while nobody has."""
+
+        def read(tx: Tx) -> str:
+            found = tx.rollouts.get(rollout)
+            return promoted(found, stage) if found is not None else ""
+
+        return await self.store.read(read)
 
     async def hosts(self, rollout: Rollout) -> dict[str, HostRow]:
         """The rollout's hosts as recorded."""

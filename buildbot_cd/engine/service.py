@@ -215,6 +215,8 @@ class Engine(BuildbotService):
         told = await self.store.transact(answer(self.gate, key, result, self.now(), self.policy.people))
         if told.applied is not None:
             await self._after(told.applied)
+        if told.incident is not None:
+            self.events.incident_changed(told.incident)
         return told.counted
 
     async def report(self, key: str, result: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Landing
     from buildbot_cd.store.interface import Tx
 
-_KINDS = {"gates": "gate", "landings": "landing", "rollouts": "rollout"}
+_KINDS = {"gates": "gate", "landings": "landing", "rollouts": "rollout", "incidents": "incident"}
 """Second part of our addresses to the kind of object."""
 
 
@@ -42,7 +42,7 @@ class OwnedMatch(Match):
 class ControlEndpointMatcher(EndpointMatcherBase):
     """Any control call of ours. ``actions``: only these. ``gate``: only about gates with such a name (a pattern)."""
 
-    kinds: tuple[str, ...] = ("gate", "landing", "rollout")
+    kinds: tuple[str, ...] = ("gate", "landing", "rollout", "incident")
 
     def __init__(
         self, role: str, *, actions: Iterable[str] | None = None, gate: str | None = None, defaultDeny: bool = True
@@ -73,7 +73,7 @@ class ControlEndpointMatcher(EndpointMatcherBase):
         gate = path[2] if kind == "gate" else (landing.gate if landing else "")
         if self.gate is not None and not self.authz.match(gate, self.gate):
             return None
-        return OwnedMatch(self.master, landing.engineer if landing else None)
+        return OwnedMatch(self.master, landing.engineer if landing and kind != "incident" else None)
 
     async def _landing(self, kind: str, ident: str) -> Landing | None:
         """The landing that a call is about, None if there is none."""
@@ -83,8 +83,8 @@ class ControlEndpointMatcher(EndpointMatcherBase):
         def find(tx: Tx) -> Landing | None:
             if kind == "landing":
                 return tx.landings.get(int(ident))
-            rollout = tx.rollouts.get(int(ident))
-            return tx.landings.get(rollout.landing) if rollout and rollout.landing is not None else None
+            known = tx.incidents.get(int(ident)) if kind == "incident" else tx.rollouts.get(int(ident))
+            return tx.landings.get(known.landing) if known and known.landing is not None else None
 
         return await engine_of(self.master).store.read(find)
 
@@ -96,12 +96,18 @@ class GateEndpointMatcher(ControlEndpointMatcher):
 
 
 class LandingEndpointMatcher(ControlEndpointMatcher):
-    """``hold``, ``release``, ``withdraw``, ``roll_back`` and ``call_wrong``; the owner is the landing's engineer."""
+    """``hold``, ``release``, ``withdraw``, ``roll_back``, ``emergency`` and ``call_wrong``; its owner is the engineer."""
 
     kinds = ("landing",)
 
 
 class RolloutEndpointMatcher(ControlEndpointMatcher):
-    """``roll_back`` of a rollout; its owner is the engineer of the rollout's landing."""
+    """``promote`` and ``roll_back`` of a rollout; its owner is the engineer of the rollout's landing."""
 
     kinds = ("rollout",)
+
+
+class IncidentEndpointMatcher(ControlEndpointMatcher):
+    """``answer``, ``name_test``, ``prove`` of an incident. It has no owner: whoever knows something adds it."""
+
+    kinds = ("incident",)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.config import BuilderConfig
 from buildbot.process.factory import BuildFactory
+from buildbot.process.properties import Property
+from buildbot.process.results import SKIPPED
 from buildbot.steps.shell import ShellCommand
 from buildbot.steps.source.git import Git
 from twisted.internet import defer
@@ -47,11 +49,14 @@ def builders_for(config: MasterConfig) -> list[BuilderConfig]:
     suite = config.suite.tests if config.suite is not None else None
     if suite is not None:
         checkout = [_checkout(config), *_setup(suite.setup)]
+        take = _test_of_trunk(config)
         select = SelectTests(python=suite.python)
         run = RunTests(python=suite.python)
         made += [
             _builder("cd-plan", suite.workers, [_checkout(config), select], "selects the tests of a candidate"),
-            _builder("cd-test", suite.workers, [*checkout, run], "a shard: claims tests until none are left", avoid),
+            _builder(
+                "cd-test", suite.workers, [*checkout, *take, run], "a shard: claims tests until none are left", avoid
+            ),
             _builder("cd-try", suite.workers, [*checkout, select, run], "tries a patch from a sandbox"),
         ]
         if config.backstop is not None:
@@ -124,6 +129,25 @@ def _checkout(config: MasterConfig) -> Git:
         haltOnFailure=True,
         name="checkout",
     )
+
+
+def _test_of_trunk(config: MasterConfig) -> list[ShellCommand]:
+    """A test that is younger than what it shall be shown to catch is taken from trunk, into the older revision."""
+    wanted: dict[str, Any] = {"doStepIf": _takes_a_test, "hideStepIf": _is_skipped, "haltOnFailure": True}
+    trunk = f"refs/heads/{config.trunk.branch}"
+    take = ["git", "checkout", Property("cd_from"), "--", Property("cd_from_path")]
+    return [
+        ShellCommand(command=["git", "fetch", config.trunk.repository, trunk], name="fetch trunk", **wanted),
+        ShellCommand(command=take, name="take the test from trunk", **wanted),
+    ]
+
+
+def _takes_a_test(step: Any) -> bool:
+    return bool(step.getProperty("cd_from"))
+
+
+def _is_skipped(results: int, _step: Any) -> bool:
+    return results == SKIPPED
 
 
 def _setup(argv: Sequence[str] | None) -> list[ShellCommand]:

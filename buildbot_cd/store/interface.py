@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.values import Snapshot
     from buildbot_cd.store.interface_escapes import Escapes
     from buildbot_cd.store.interface_gate import Gates, Landings, Outbox, Pushes, Slots
+    from buildbot_cd.store.interface_incidents import Incidents
     from buildbot_cd.store.interface_trust import Trust
     from buildbot_cd.store.interface_work import Durations, Rollouts, Runs, Verdicts
 
@@ -64,6 +65,10 @@ class Tx(Protocol):
     @property
     def escapes(self) -> Escapes:
         """Failures that the gate missed, and whose they are."""
+
+    @property
+    def incidents(self) -> Incidents:
+        """What is learnt from what was taken back."""
 
     @property
     def verdicts(self) -> Verdicts:

@@ -49,7 +49,7 @@ class RolloutState(StrEnum):
 class Run:
     """One run of tests on one revision.
 
-    ``kind`` is gate, retry, base, stress or try; ``lower_bound`` the seconds that no schedule can beat; ``selection``
+    ``kind`` is gate, retry, base, stress, try or proof; ``lower_bound`` the seconds that no schedule can beat; ``selection``
     why these tests were chosen (JSON); ``error`` why the run ended without an answer, empty if it has one.
     """
 
@@ -184,7 +184,8 @@ class Rollout:
     """One release on its way to the hosts.
 
     ``fence`` grows with every rollout of the gate: an order with a smaller one is obsolete. ``seed`` chose the
-    canaries; ``plan`` and ``baseline`` are JSON. ``version`` is the compare-and-set number.
+    canaries; ``plan`` and ``baseline`` are JSON; ``promoted`` names the stage whose watch a person has ended early,
+    with who and why behind a colon. ``version`` is the compare-and-set number.
     """
 
     id: int
@@ -203,6 +204,7 @@ class Rollout:
     ended_at: float | None = None
     reason: str = ""
     version: int = 0
+    promoted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

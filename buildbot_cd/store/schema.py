@@ -291,6 +291,7 @@ rollout = sa.Table(
     _time("ended_at", nullable=True),
     _text("reason"),
     _number("version"),
+    _text("promoted", default=""),
     sa.UniqueConstraint("key"),
     sa.UniqueConstraint("gate", "fence"),
     sa.Index(None, "gate", "id"),
@@ -347,3 +348,26 @@ escape = sa.Table(
     sa.Index(None, "gate", "test", "id"),
 )
 """``suspects``, ``probes`` and ``told`` are JSON; ``culprit`` is a landing."""
+
+incident = sa.Table(
+    "cd_incident",
+    metadata,
+    _ident(),
+    _text("key"),
+    _text("gate"),
+    _number("landing", nullable=True),
+    _text("cause"),
+    _text("subject"),
+    _text("bad"),
+    _time("opened_at"),
+    _time("due_at"),
+    _text("state"),
+    _text("whys"),
+    _text("test"),
+    _text("proof"),
+    _time("closed_at", nullable=True),
+    _number("version"),
+    sa.UniqueConstraint("key"),
+    sa.Index(None, "gate", "state", "id"),
+    sa.Index(None, "landing", "id"),
+)

@@ -59,6 +59,7 @@ def landing(number: int, state: str, age: float = 60.0, **more: Any) -> dict[str
         "revert_kind": "",
         "revert": None,
         "reason": "",
+        "emergency": "",
         "waiting": None if ended else waiting,
         "can": [],
         "version": 7,
@@ -198,6 +199,7 @@ def rollout(number: int, landing_id: int, state: str, stage: str, **more: Any) -
         "marks": {"old": 765, "new": 35},
         "verdict": None,
         "can": ["roll_back"],
+        "promoted": "",
         "version": 12,
     }
     return {**body, **more}
@@ -383,3 +385,55 @@ def effects_of(number: int) -> list[dict[str, Any]]:
         }
         for i, (kind, builder) in enumerate(kinds)
     ]
+
+
+def incident(number: int, landing_id: int, subject: str, **more: Any) -> dict[str, Any]:
+    """An open incident of a landing, three days old."""
+    opened = NOW - 3 * 86400
+    told = [
+        (-280.0, "transition", "queued", "pushed"),
+        (-218.0, "transition", "testing", "candidate is ready"),
+        (-79.0, "run", "gate run ended", "120 tests done, 0 failed"),
+        (-78.0, "transition", "deploying", "the deploy slot is free"),
+        (-2.0, "verdict", "regression at canary", "errors +38 % on 35 canaries against control"),
+        (0.0, "incident", "incident opened", subject),
+        (31.0, "transition", "reverting", "every host is back"),
+        (39.0, "transition", "reverted", "a commit on trunk reverts it"),
+    ]
+    body = {
+        "id": number,
+        "gate": "trunk",
+        "landing": landing_id,
+        "cause": "rollback",
+        "subject": subject,
+        "change": SUBJECTS[landing_id % len(SUBJECTS)],
+        "reason": "rolled back: errors +38 % on 35 canaries against control",
+        "bad": sha(f"head{landing_id}"),
+        "state": "open",
+        "open": True,
+        "overdue": False,
+        "obstacle": "No regression test is named.",
+        "opened_at": opened,
+        "due_at": opened + 7 * 86400,
+        "closed_at": None,
+        "whys": ["A session was renewed between two requests.", "The cart was kept by its session's key.", "", "", ""],
+        "test": "",
+        "suggested": [],
+        "proof": None,
+        "timeline": [{"at": opened + at, "kind": kind, "what": what, "text": text} for at, kind, what, text in told],
+        "can": ["answer", "name_test"],
+        "version": 4,
+    }
+    return {**body, **more}
+
+
+def proof(test: str, bad: str, trunk: str, says: str) -> dict[str, Any]:
+    """What two runs have shown."""
+    return {
+        "test": test,
+        "bad": {"revision": sha("head52"), "outcome": bad, "run": 40},
+        "trunk": {"revision": sha("trunk"), "outcome": trunk, "run": 41},
+        "at": NOW - 3600,
+        "holds": (bad, trunk) == ("failed", "passed"),
+        "says": says,
+    }

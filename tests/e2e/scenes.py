@@ -13,8 +13,10 @@ from answers import (
     effects_of,
     fleet,
     gate,
+    incident,
     landing,
     plan_of,
+    proof,
     rollout,
     run,
     samples,
@@ -38,6 +40,7 @@ class Scene:
     fleets: dict[int, dict[str, Any]] = field(default_factory=dict)
     verdicts: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     samples: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    incidents: list[dict[str, Any]] = field(default_factory=list)
 
     def copy(self) -> Scene:
         """One that a test may change."""
@@ -173,7 +176,45 @@ def busy_day() -> Scene:
         ),
     }
     scene.effects = {57: effects_of(57), 58: effects_of(58)[:2]}
+    scene.incidents = incidents()
     return scene
+
+
+def incidents() -> list[dict[str, Any]]:
+    """One is overdue since its test shows nothing, one has no test yet, one has closed."""
+    renewed = "pytest:tests/test_session.py::test_cart_survives_renewal"
+    says = "It passes on the bad revision too, so it would not have caught this."
+    total = "pytest:tests/test_cart.py::test_total"
+    return [
+        incident(
+            1,
+            52,
+            "metric errors",
+            opened_at=NOW - 9 * 86400,
+            due_at=NOW - 2 * 86400,
+            overdue=True,
+            obstacle=says,
+            test=renewed,
+            suggested=[],
+            proof=proof(renewed, "passed", "passed", says),
+            can=["answer", "name_test", "prove"],
+        ),
+        incident(
+            2,
+            54,
+            "tests/test_cart.py::test_total",
+            cause="revert",
+            state="closed",
+            open=False,
+            obstacle="",
+            closed_at=NOW - 86400,
+            test=total,
+            suggested=[total],
+            proof=proof(total, "failed", "passed", "It fails on the bad revision and passes on trunk."),
+            can=["answer"],
+        ),
+        incident(3, 49, "metric orders per minute"),
+    ]
 
 
 def taken_back() -> Scene:
@@ -294,4 +335,9 @@ def hostile() -> Scene:
         look["metrics"][0]["name"] = SCRIPT
     for line in scene.transitions[57]:
         line.update(reason=SCRIPT, actor=SCRIPT)
+    for one in scene.incidents:
+        one.update(subject=SCRIPT, change=SCRIPT, reason=SCRIPT, obstacle=SCRIPT, test=SCRIPT, whys=[SCRIPT] * 5)
+        one["timeline"][0].update(what=SCRIPT, text=SCRIPT)
+        if one["proof"]:
+            one["proof"].update(says=SCRIPT, bad={"revision": SCRIPT, "outcome": SCRIPT, "run": 1})
     return scene

@@ -26,12 +26,15 @@ class Stage:
     pending: set[str] = field(default_factory=set)
     acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
+    may_not: dict[str, str] = field(default_factory=dict)
+    permits: int = 0
     socket: WebSocketRoute | None = None
     sockets: int = 0
 
     def attach(self, page: Page) -> None:
         """Every question of this page about continuous deployment comes here."""
         page.route("**/api/v2/cd/**", self._answer)
+        page.route("**/plugins/cd/may?**", self._permit)
         page.route_web_socket("**/ws", self._connect)
 
     def send(self, key: str, message: Any) -> None:
@@ -51,6 +54,15 @@ class Stage:
             socket.send(json.dumps({"msg": "OK", "code": 200, "_id": frame["_id"]}))
 
         socket.on_message(receive)
+
+    def _permit(self, route: Route) -> None:
+        """``may_not`` is method to the reason, for every object."""
+        if self.silent:
+            route.abort("connectionrefused")
+            return
+        self.permits += 1
+        asked = parse_qs(urlsplit(route.request.url).query)["of"]
+        route.fulfill(json={"user": "ada", "may": dict.fromkeys(asked, self.may_not)})
 
     def _answer(self, route: Route) -> None:
         parts = urlsplit(route.request.url)
@@ -88,7 +100,9 @@ class Stage:
                 return "landings", _page(scene.landings, query)
             case ["rollouts"]:
                 return "rollouts", [{**one, "marks": None, "verdict": None} for one in _page(scene.rollouts, query)]
-            case ["landings" | "rollouts" as key, number]:
+            case ["incidents"]:
+                return "incidents", [{**one, "timeline": None} for one in _page(scene.incidents, query)]
+            case ["landings" | "rollouts" | "incidents" as key, number]:
                 return key, [one for one in getattr(scene, key) if one["id"] == int(number)] or None
             case ["landings", number, "runs" | "rollouts" as key]:
                 return key, [one for one in getattr(scene, key) if one["landing"] == int(number)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from buildbot_cd.core.landing.moves import HELD, Move, Policy, halted_gate, under
+from buildbot_cd.core.landing.moves import EMERGENCY, HELD, Move, Policy, halted_gate, under
 from buildbot_cd.core.landing.reverting import another_reverts, begin_revert
 from buildbot_cd.core.landing.taking_back import take_back
 from buildbot_cd.core.landing.values import Freeze, Landing, Mode, Slot, Snapshot, State
@@ -66,6 +66,21 @@ def release(landing: Landing, by: str) -> Move:
     if landing.not_before is None:
         raise ControlRefused(f"landing {landing.id} is not held")
     return Move(f"released by {by}", by, (replace(landing, not_before=None, reason=f"released by {by}"),))
+
+
+def emergency(landing: Landing, by: str, reason: str) -> Move:
+    """Put a waiting landing into the fast lane: next in the queue, and past windows in which nothing is deployed.
+
+    It skips no test and no canary; who may order it is the master's authorisation's matter.
+    """
+    if landing.state not in (State.QUEUED, State.PASSED):
+        raise ControlRefused(f"landing {landing.id} is {landing.state}: only one that waits can be hurried")
+    if landing.priority >= EMERGENCY:
+        raise ControlRefused(f"landing {landing.id} is in the fast lane already")
+    if not reason.strip():
+        raise ControlRefused("a reason is needed: those who are overtaken are shown it")
+    why = f"emergency, by {by}: {reason}"
+    return Move(why, by, (replace(landing, priority=EMERGENCY, emergency=reason, reason=why),))
 
 
 def withdraw(snapshot: Snapshot, landing: Landing, by: str, policy: Policy, now: float) -> Move:

@@ -164,6 +164,7 @@ class EffectKind(StrEnum):
     ROLLBACK = "rollback"
     WATCH = "watch"
     NOTIFY = "notify"
+    PROOF = "proof"
     BUILD = "build"
 
 

@@ -6,6 +6,7 @@ docs/reference/data-api.md has the fields. Each is a plain function of an open t
 
 from buildbot_cd.engine.views.gates import Lens, Memory, gate_view, gates_view, history_view
 from buildbot_cd.engine.views.hosts import fleet_view, host_row
+from buildbot_cd.engine.views.incidents import incident_row, incident_view, incidents_view
 from buildbot_cd.engine.views.landings import effects_view, landing_row, landing_view, landings_view, transitions_view
 from buildbot_cd.engine.views.pushers import pusher_view
 from buildbot_cd.engine.views.rollouts import (
@@ -27,6 +28,9 @@ __all__ = [
     "gates_view",
     "history_view",
     "host_row",
+    "incident_row",
+    "incident_view",
+    "incidents_view",
     "landing_rollouts_view",
     "landing_row",
     "landing_runs_view",

@@ -42,7 +42,7 @@ def landing_row(landing: Landing) -> dict[str, Any]:
 
 _PLAIN = (
     *("id", "gate", "base", "head", "engineer", "subject", "since", "queued_at", "priority", "attempt"),
-    *("infra_attempts", "not_before", "candidate", "cause", "revert_kind", "revert", "reason", "version"),
+    *("infra_attempts", "not_before", "candidate", "cause", "revert_kind", "revert", "reason", "emergency", "version"),
 )
 
 
@@ -91,6 +91,7 @@ def can(snapshot: Snapshot, landing: Landing, lens: Lens) -> list[str]:
         "release": lambda: control.release(landing, "somebody"),
         "withdraw": lambda: control.withdraw(snapshot, landing, "somebody", lens.policy, lens.now),
         "roll_back": lambda: control.roll_back(snapshot, landing, "somebody", "a reason", lens.now),
+        "emergency": lambda: control.emergency(landing, "somebody", "a reason"),
     }
     return [name for name, rule in rules.items() if _allowed(rule)]
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.values import State
+from buildbot_cd.engine.control import promotable
 from buildbot_cd.engine.rollouts import ENDED
 from buildbot_cd.engine.views.hosts import mark
 from buildbot_cd.store.rows import RolloutState
@@ -26,7 +27,7 @@ def rollout_row(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-_CHANGING = ("id", "landing", "gate", "release", "stage", "reason", "ended_at", "version")
+_CHANGING = ("id", "landing", "gate", "release", "stage", "reason", "ended_at", "promoted", "version")
 
 
 def rollouts_view(tx: Tx, wanted: Wanted) -> tuple[list[dict[str, Any]], int]:
@@ -59,7 +60,7 @@ def _brief(tx: Tx, rollout: Rollout) -> dict[str, Any]:
         "size": len(rollout.plan.get("hosts", ())),
         "marks": None,
         "verdict": None,
-        "can": ["roll_back"] if can_roll_back(tx, rollout) else [],
+        "can": ["roll_back"] * can_roll_back(tx, rollout) + ["promote"] * promotable(rollout),
     }
 
 

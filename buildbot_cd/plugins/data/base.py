@@ -18,6 +18,8 @@ from buildbot_cd.errors import CdError, ConfigError, ControlRefused
 from buildbot_cd.plugins.data.permission import ANONYMOUS, require, said
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from buildbot_cd.engine.service import Engine
     from buildbot_cd.store.interface import Tx
 
@@ -71,17 +73,29 @@ def _code(error: BadOrder | ControlRefused) -> int:
 
 
 class Controlled(CdEndpoint):
-    """An endpoint that takes orders. ``objects`` is a key of `engine.control.ACTIONS`."""
+    """An endpoint that takes orders. ``kind_of_object`` is a key of `engine.control.ACTIONS`, ``key`` the part of the
+    address that names the object, and ``order`` carries an order out: (engine, the object's name, order).
+    """
 
     kind_of_object = ""
+    key = "id"
+    order: Callable[[Engine, Any, Order], Awaitable[None]]
+
+    def gate_of(self, tx: Tx, ident: Any) -> str | None:
+        """The gate of the object with this name, None if there is none."""
+        raise NotImplementedError
 
     def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
         """The address of the object, as rules of Buildbot's authz are asked about it."""
-        raise NotImplementedError
+        return ("cd", f"{self.kind_of_object}s", str(kwargs[self.key]))
 
     async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
-        """Carry out the order. InvalidPathError if there is no such object."""
-        raise NotImplementedError
+        """Carry out the order. InvalidPathError if the engine's gate has no such object."""
+        ident = kwargs[self.key]
+        gate = await engine.store.read(lambda tx: self.gate_of(tx, ident))
+        if gate is None or gate != engine.gate:
+            raise exceptions.InvalidPathError(f"gate {engine.gate} has no {self.kind_of_object} {ident}")
+        await self.order(engine, ident, order)
 
     def control(self, action: str, args: dict[str, Any], kwargs: dict[str, Any]) -> defer.Deferred[Any]:
         """Buildbot's way to order; ``args`` are the call's parameters, with ``owner`` set by Buildbot to the caller."""

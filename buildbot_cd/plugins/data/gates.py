@@ -14,8 +14,6 @@ from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe
 
 if TYPE_CHECKING:
-    from buildbot_cd.engine.control import Order
-    from buildbot_cd.engine.service import Engine
     from buildbot_cd.engine.views import Lens
     from buildbot_cd.store.interface import Tx
 
@@ -30,17 +28,15 @@ class GateEndpoint(Controlled):
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/gates/s:gate"]
     kind_of_object = "gate"
-
-    def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
-        return ("cd", "gates", str(kwargs["gate"]))
+    key = "gate"
+    order = staticmethod(order_gate)
 
     def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
         return gate_view(tx, kwargs["gate"], lens)
 
-    async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
-        if kwargs["gate"] != engine.gate:
-            raise exceptions.InvalidPathError(f"this master has no gate {kwargs['gate']!r}; it has {engine.gate}")
-        await order_gate(engine, order)
+    def gate_of(self, tx: Tx, ident: Any) -> str | None:
+        found = tx.gates.get(ident)
+        return None if found is None else found.name
 
 
 class GatesEndpoint(CdEndpoint):

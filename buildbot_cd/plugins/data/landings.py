@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.data import base, exceptions, types
+from buildbot.data import base, types
 
 from buildbot_cd.core.landing.values import TERMINAL, State
 from buildbot_cd.engine.control import order_landing
@@ -16,8 +16,6 @@ from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import page, wanted_from
 
 if TYPE_CHECKING:
-    from buildbot_cd.engine.control import Order
-    from buildbot_cd.engine.service import Engine
     from buildbot_cd.engine.views import Lens
     from buildbot_cd.store.interface import Tx
 
@@ -31,19 +29,14 @@ class LandingEndpoint(Controlled):
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/landings/n:id"]
     kind_of_object = "landing"
-
-    def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
-        return ("cd", "landings", str(kwargs["id"]))
+    order = staticmethod(order_landing)
 
     def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
         return landing_view(tx, kwargs["id"], lens)
 
-    async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
-        ident = kwargs["id"]
-        landing = await engine.store.read(lambda tx: tx.landings.get(ident))
-        if landing is None or landing.gate != engine.gate:
-            raise exceptions.InvalidPathError(f"gate {engine.gate} has no landing {ident}")
-        await order_landing(engine, ident, order)
+    def gate_of(self, tx: Tx, ident: Any) -> str | None:
+        found = tx.landings.get(ident)
+        return None if found is None else found.gate
 
 
 class LandingsEndpoint(CdEndpoint):
@@ -93,6 +86,7 @@ class CdLanding(base.ResourceType):
         revert_kind = types.String()
         revert = maybe(types.String())
         reason = types.String()
+        emergency = types.String()
         waiting = Json()
         can = texts()
         version = types.Integer()

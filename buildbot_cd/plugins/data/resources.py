@@ -3,6 +3,7 @@
 
 from buildbot_cd.plugins.data.escapes import CdEscape
 from buildbot_cd.plugins.data.gates import CdGate, CdHistory, CdPusher
+from buildbot_cd.plugins.data.incidents import CdIncident
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
@@ -15,6 +16,7 @@ __all__ = [
     "CdFleet",
     "CdGate",
     "CdHistory",
+    "CdIncident",
     "CdLanding",
     "CdPusher",
     "CdRollout",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.data import base, exceptions, types
+from buildbot.data import base, types
 
 from buildbot_cd.engine.control import order_rollout
 from buildbot_cd.engine.rollouts import ENDED
@@ -23,8 +23,6 @@ from buildbot_cd.plugins.data.pages import page, wanted_from
 from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
-    from buildbot_cd.engine.control import Order
-    from buildbot_cd.engine.service import Engine
     from buildbot_cd.engine.views import Lens
     from buildbot_cd.store.interface import Tx
 
@@ -38,19 +36,14 @@ class RolloutEndpoint(Controlled):
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/rollouts/n:id"]
     kind_of_object = "rollout"
-
-    def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
-        return ("cd", "rollouts", str(kwargs["id"]))
+    order = staticmethod(order_rollout)
 
     def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
         return rollout_view(tx, kwargs["id"])
 
-    async def act(self, engine: Engine, order: Order, kwargs: dict[str, Any]) -> None:
-        ident = kwargs["id"]
-        rollout = await engine.store.read(lambda tx: tx.rollouts.get(ident))
-        if rollout is None or rollout.gate != engine.gate:
-            raise exceptions.InvalidPathError(f"gate {engine.gate} has no rollout {ident}")
-        await order_rollout(engine, ident, order)
+    def gate_of(self, tx: Tx, ident: Any) -> str | None:
+        found = tx.rollouts.get(ident)
+        return None if found is None else found.gate
 
 
 class RolloutsEndpoint(CdEndpoint):
@@ -105,6 +98,7 @@ class CdRollout(base.ResourceType):
         marks = Json()
         verdict = Json()
         can = texts()
+        promoted = types.String()
         version = types.Integer()
 
     entityType = EntityType(name)

@@ -16,12 +16,16 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot_cd.plugins.data import resources
+from buildbot_cd.plugins.data.may import May
 from buildbot_cd.plugins.data.permission import ANONYMOUS, said
 
 if TYPE_CHECKING:
     from buildbot.master import BuildMaster
 
 NAME = "cd-data-api"
+
+PAGES = "cd"
+"""The web plugin's name among Buildbot's."""
 
 
 class DataApi(BuildbotService):
@@ -41,6 +45,9 @@ def register(master: BuildMaster) -> None:
     if data.getResourceType(resources.CdGate.name) is None:
         data._scanModule(resources)  # noqa: SLF001 - see the module
     www: Any = master.www
+    apps = getattr(www, "apps", None)
+    if apps is not None and PAGES in apps:
+        apps.get(PAGES).resource.putChild(b"may", May(master))
     if not hasattr(www.assertUserAllowed, "cd_logs_refusals"):
         www.assertUserAllowed = _logging(www)
 

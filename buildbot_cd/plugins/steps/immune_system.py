@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from buildbot_cd.store.rows import Rollout
 
 
+class Promoted(Exception):
+    """A person has ended this watch early; says who, and why."""
+
+
 class ImmuneSystem(FleetStep):
     """Compares the hosts that carry the release with those that do not yet; after the last stage, with the time before.
 
@@ -53,7 +57,12 @@ class ImmuneSystem(FleetStep):
             self.descriptionDone = ["nothing to watch"]
             return SKIPPED
         await self.rollouts.move(rollout, stage=stage.name, state=RolloutState.WATCHING)
-        verdict = await self._watch(rollout, stage.watch)
+        try:
+            verdict = await self._watch(rollout, stage.watch)
+        except Promoted as early:
+            await self.addCompleteLog("promoted", f"{early}\n")
+            self.descriptionDone = [f"ended early, {early}"[:200]]
+            return SUCCESS
         await self.addCompleteLog("verdict", json.dumps(verdict.to_json(), indent=1))
         await self.rollouts.judged(rollout, self.stage, verdict, self.engine.now())
         self.descriptionDone = [f"{verdict.kind}: {verdict.reason}"[:200]]
@@ -110,6 +119,9 @@ class ImmuneSystem(FleetStep):
     async def _told(self, interval: Interval, verdict: Verdict) -> None:
         if self.stopped:
             raise BuildStepCancelled
+        early = await self.rollouts.promoted(self._looking[0], self.stage)
+        if early and verdict.kind is not VerdictKind.REGRESSION:
+            raise Promoted(early)
         self._lines += lines(interval.to_json())
         rollout, arms = self._looking
         self.engine.events.look(rollout, sample(self.stage, interval, verdict, arms.canary, arms.control))

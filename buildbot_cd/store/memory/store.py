@@ -10,6 +10,7 @@ from buildbot_cd.core.landing.values import Snapshot
 from buildbot_cd.store.memory.durations import MemoryDurations
 from buildbot_cd.store.memory.escapes import MemoryEscapes
 from buildbot_cd.store.memory.gate import MemoryGates, MemoryLandings, MemoryPushes, MemorySlots
+from buildbot_cd.store.memory.incidents import MemoryIncidents
 from buildbot_cd.store.memory.outbox import MemoryOutbox
 from buildbot_cd.store.memory.rollouts import MemoryRollouts, MemoryVerdicts
 from buildbot_cd.store.memory.runs import MemoryRuns
@@ -40,6 +41,7 @@ class MemoryTx:
         self.verdicts = MemoryVerdicts(tables)
         self.trust = MemoryTrust(tables)
         self.escapes = MemoryEscapes(tables)
+        self.incidents = MemoryIncidents(tables)
 
     def snapshot(self, gate: str) -> Snapshot:
         """See `interface.Tx`."""

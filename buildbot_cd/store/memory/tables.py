@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from buildbot_cd.core.incident import Incident
     from buildbot_cd.core.landing.people import Push
     from buildbot_cd.core.landing.trust import Quarantine
     from buildbot_cd.core.landing.values import Gate, Intent, Landing, Slot, Transition
@@ -36,6 +37,7 @@ class Tables:
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     escapes: dict[int, Escape] = field(default_factory=dict)
     ages: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
+    incidents: dict[int, Incident] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         """A snapshot, to go on with or to go back to."""

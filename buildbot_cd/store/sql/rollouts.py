@@ -121,6 +121,7 @@ def new_rollout(rollout: Rollout) -> Rollout:
         baseline=as_stored(rollout.baseline),
         stage=clean(rollout.stage),
         reason=clean(rollout.reason),
+        promoted=clean(rollout.promoted),
     )
 
 
@@ -135,6 +136,7 @@ def changed_rollout(known: Rollout, wanted: Rollout) -> Rollout:
             baseline=wanted.baseline,
             ended_at=wanted.ended_at,
             reason=wanted.reason,
+            promoted=wanted.promoted,
             version=wanted.version + 1,
         )
     )

@@ -11,6 +11,7 @@ from buildbot_cd.core.landing.values import Snapshot
 from buildbot_cd.store.sql.durations import SqlDurations
 from buildbot_cd.store.sql.escapes import SqlEscapes
 from buildbot_cd.store.sql.gates import SqlGates
+from buildbot_cd.store.sql.incidents import SqlIncidents
 from buildbot_cd.store.sql.landings import SqlLandings
 from buildbot_cd.store.sql.outbox import SqlOutbox
 from buildbot_cd.store.sql.pushes import SqlPushes
@@ -70,6 +71,10 @@ class SqlTx:
     @cached_property
     def escapes(self) -> SqlEscapes:
         return SqlEscapes(self._conn)
+
+    @cached_property
+    def incidents(self) -> SqlIncidents:
+        return SqlIncidents(self._conn)
 
     @cached_property
     def verdicts(self) -> SqlVerdicts:

@@ -27,6 +27,7 @@ SECTION = {
     "cd_fleet": "Hosts",
     "cd_verdict": "Verdicts",
     "cd_history": "History",
+    "cd_incident": "Incidents",
     "cd_sample": "Samples",
     "cd_pusher": "Pushers",
     "cd_trust": "Trust",
@@ -85,6 +86,7 @@ def test_every_action_is_in_its_table_with_its_parameters() -> None:
     text = section("Acting")
     rows = re.findall(r"^\|([^|]*)\| `(\w+)` \|([^|]*)\|", text, re.MULTILINE)
     kinds = {"`cd/gates/<gate>`": "gate", "`cd/landings/<id>`": "landing", "`cd/rollouts/<id>`": "rollout"}
+    kinds["`cd/incidents/<id>`"] = "incident"
     told: dict[str, dict[str, str]] = {}
     kind = ""
     for address, action, params in rows:
@@ -98,6 +100,7 @@ def test_every_action_is_in_its_table_with_its_parameters() -> None:
             assert ("`until`?" in cell) == takes.until, action
             assert ("`min_priority`?" in cell) == takes.min_priority, action
             assert [name for name in takes.names if f"`{name}`" not in cell] == [], action
+            assert [name for name in takes.more if f"`{name}`" not in cell] == [], action
 
 
 def test_columns_and_marks_of_hosts_are_told() -> None:

@@ -7,6 +7,7 @@ import React from 'react';
 import { buildbotSetupPlugin } from 'buildbot-plugin-support';
 import { Now } from './pages/Now';
 import { HistoryPage } from './pages/HistoryPage';
+import { IncidentPage, IncidentsPage } from './pages/IncidentsPage';
 import { LandingPage } from './pages/LandingPage';
 import { Landings, Rollouts } from './pages/Lists';
 import { RolloutPage } from './pages/RolloutPage';
@@ -26,6 +27,8 @@ const ROUTES: [string, () => React.ReactNode][] = [
   ['/cd/rollouts', () => <Rollouts />],
   ['/cd/rollouts/:id', () => <RolloutPage />],
   ['/cd/tests', () => <TestsPage />],
+  ['/cd/incidents', () => <IncidentsPage />],
+  ['/cd/incidents/:id', () => <IncidentPage />],
   ['/cd/history', () => <HistoryPage />],
 ];
 

@@ -13,13 +13,13 @@ export const gate = (more: Partial<Gate> = {}): Gate => ({
 export const landing = (id: number, state: string, more: Partial<Landing> = {}): Landing => ({
   id, gate: 'trunk', base: 'a'.repeat(40), head: 'b'.repeat(40), engineer: 'ada@shop.example', subject: `change ${id}`, message: '', state,
   open: !['live', 'reverted', 'bypassed'].includes(state), since: NOW - 60, queued_at: NOW - 100, priority: 0, attempt: 1, infra_attempts: 0,
-  not_before: null, held: false, candidate: null, failing: [], cause: null, revert_kind: '', revert: null, reason: '', waiting: null, can: [],
+  not_before: null, held: false, candidate: null, failing: [], cause: null, revert_kind: '', revert: null, reason: '', emergency: '', waiting: null, can: [],
   version: 3, ...more,
 });
 
 export const rollout = (more: Partial<Rollout> = {}): Rollout => ({
   id: 4, landing: 7, gate: 'trunk', release: 'r7', candidate: 'b'.repeat(40), fence: 4, seed: 1, state: 'watching', open: true, stage: 'canary',
-  reason: '', started_at: NOW - 90, ended_at: null, size: 800, marks: { old: 765, new: 35 }, verdict: null, can: ['roll_back'], version: 2,
+  reason: '', started_at: NOW - 90, ended_at: null, size: 800, marks: { old: 765, new: 35 }, verdict: null, promoted: '', can: ['roll_back'], version: 2,
   stages: [{ name: 'canary', hosts: 35, watch: 120, budget: 1 }, { name: 'fleet', hosts: 765, watch: 180, budget: 15 }], ...more,
 });
 

@@ -77,6 +77,8 @@ export interface Landing {
   revert_kind: string;
   revert: string | null;
   reason: string;
+  /** Why it is in the fast lane; '' if it is not. */
+  emergency: string;
   waiting: Waiting | null;
   can: string[];
   version: number;
@@ -181,6 +183,8 @@ export interface Rollout {
   /** null in lists, as is `verdict`. */
   marks: Record<string, number> | null;
   verdict: { stage: string; at: number; kind: string; reason: string } | null;
+  /** The stage whose watch a person has ended early, who and why; '': none. */
+  promoted: string;
   can: string[];
   version: number;
 }
@@ -268,4 +272,53 @@ export interface History {
   failure_rate: number | null;
   counts: Record<string, number>;
   per_day: { day: number; live: number; reverted: number; rolled_back: number }[];
+}
+
+export interface ProofSide {
+  revision: string;
+  outcome: string;
+  run: number | null;
+}
+
+export interface Proof {
+  test: string;
+  bad: ProofSide;
+  trunk: ProofSide;
+  at: number;
+  holds: boolean;
+  says: string;
+}
+
+export interface IncidentLine {
+  at: number;
+  kind: string;
+  what: string;
+  text: string;
+}
+
+export interface Incident {
+  id: number;
+  gate: string;
+  landing: number | null;
+  cause: string;
+  subject: string;
+  change: string;
+  reason: string;
+  bad: string;
+  state: string;
+  open: boolean;
+  overdue: boolean;
+  /** Why it has not closed, in one sentence. */
+  obstacle: string;
+  opened_at: number;
+  due_at: number;
+  closed_at: number | null;
+  whys: string[];
+  test: string;
+  /** null in lists, as is `timeline`. */
+  suggested: string[] | null;
+  proof: Proof | null;
+  timeline: IncidentLine[] | null;
+  can: string[];
+  version: number;
 }

@@ -63,6 +63,14 @@ export function landingActions(landing: Landing, rollout: Rollout | null = null,
   const known: Record<string, Action> = {
     hold: { ...at, method: 'hold', label: 'Hold', confirm: 'Hold it', explain: 'It stays where it is until somebody releases it.' },
     release: { ...at, method: 'release', label: 'Release', confirm: 'Let it go on', reason: 'none', explain: 'It goes on from where it was held.' },
+    emergency: {
+      ...at,
+      method: 'emergency',
+      label: 'Emergency',
+      confirm: 'Put it into the fast lane',
+      explain: 'It goes next, and past windows in which nothing is deployed. It skips no test and no canary; those who are overtaken are shown the reason.',
+      facts: [['Landing', `#${landing.id}, ${landing.subject}`]],
+    },
     withdraw: {
       ...at,
       method: 'withdraw',
@@ -100,8 +108,17 @@ export function touched(marks: Record<string, number>, size: number): string {
 }
 
 export function rolloutActions(rollout: Rollout, to: string[]): Action[] {
-  if (!rollout.can.includes('roll_back')) return [];
-  return [
+  const found: Action[] = [
+    {
+      ...PLAIN,
+      path: `cd/rollouts/${rollout.id}`,
+      method: 'promote',
+      label: 'Promote',
+      confirm: 'End the watch',
+      expect: rollout.version,
+      explain: 'Ends the watch of this stage at its next look, unless that finds a regression. The next stage begins; what would have shown later is seen there, or not at all.',
+      facts: [['Release', rollout.release], ['Stage', rollout.stage], ['Hosts', count(rollout.size, 'host')]],
+    },
     {
       ...PLAIN,
       path: `cd/rollouts/${rollout.id}`,
@@ -118,6 +135,7 @@ export function rolloutActions(rollout: Rollout, to: string[]): Action[] {
       ],
     },
   ];
+  return found.filter((action) => rollout.can.includes(action.method));
 }
 
 /** Why a person may not act at all, or null. What the rules refuse is not offered; what the master refuses, it says. */

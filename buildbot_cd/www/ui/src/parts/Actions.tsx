@@ -2,6 +2,7 @@
 // Buttons that act, and the dialog that asks before anything is done.
 import React, { useId, useRef, useState } from 'react';
 import { act, ApiError, serverNow } from '../api/client';
+import { useMay } from '../api/useMay';
 import { barrier, type Action } from '../model/actions';
 import { Sign } from './Mark';
 
@@ -13,7 +14,8 @@ export function Actions({ actions, done, small = false }: { actions: Action[]; d
   const [, renew] = useState(0);
   const note = useId();
   const closed = barrier(window.buildbotFrontendConfig);
-  const why = (action: Action) => closed ?? refused.get(`${action.path.split('/')[1]} ${action.method}`) ?? null;
+  const mayNot = useMay(actions.map((action) => action.path));
+  const why = (action: Action) => closed ?? mayNot(action.path, action.method) ?? refused.get(`${action.path.split('/')[1]} ${action.method}`) ?? null;
   const reasons = [...new Set(actions.flatMap((action) => why(action) ?? []))];
   if (actions.length === 0) return null;
   const close = (changed: boolean) => {

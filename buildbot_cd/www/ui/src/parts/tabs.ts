@@ -5,5 +5,6 @@ export const TABS = [
   { to: '/cd/landings', label: 'Landings', key: 'l' },
   { to: '/cd/rollouts', label: 'Rollouts', key: 'r' },
   { to: '/cd/tests', label: 'Tests', key: 't' },
+  { to: '/cd/incidents', label: 'Incidents', key: 'i' },
   { to: '/cd/history', label: 'History', key: 'h' },
 ];

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Incidents in the gate's transactions: opened by what a move did, added to by people, closed by what runs show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot_cd.core.incident import (
+    DUE,
+    Cause,
+    Incident,
+    Side,
+    answered,
+    begun,
+    cause_of,
+    nameable,
+    named,
+    proved,
+    subject_of,
+)
+from buildbot_cd.core.landing.values import Effect, EffectKind, State
+from buildbot_cd.engine.control import as_seen
+from buildbot_cd.errors import ControlRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from buildbot_cd.core.landing.moves import Move
+    from buildbot_cd.core.landing.values import Intent, Landing
+    from buildbot_cd.engine.control import Order
+    from buildbot_cd.engine.service import Engine
+    from buildbot_cd.store.interface import Tx
+
+
+def opened(tx: Tx, move: Move, landings: Iterable[Landing], now: float) -> tuple[Incident, ...]:
+    """Open what the move gives reason to; a landing that is rolled back and then reverted has one incident.
+
+    A gate that only watches (shadow) takes nothing back, so nothing is opened.
+    """
+    shadows = {owner for owner, effect in move.effects if effect.payload.get("shadow")}
+    found = []
+    for landing in landings:
+        cause = cause_of(landing.state.value, landing.revert_kind)
+        if cause is None or landing.id in shadows:
+            continue
+        key = f"{landing.gate}/{landing.id}"
+        incident, fresh = tx.incidents.open(new_incident(key, landing, cause, now))
+        found += [incident] if fresh else []
+    return tuple(found)
+
+
+def new_incident(key: str, landing: Landing, cause: Cause, now: float) -> Incident:
+    """The record as it opens; a test that failed is the first to be thought of as the one that catches it."""
+    tests = nameable(landing.failing)
+    return Incident(
+        id=0,
+        key=key,
+        gate=landing.gate,
+        landing=landing.id,
+        cause=cause,
+        subject=subject_of(landing.failing, landing.subject),
+        bad=landing.candidate or landing.head,
+        opened_at=now,
+        due_at=now + DUE,
+        test=tests[0] if tests else "",
+    )
+
+
+def settle(tx: Tx, intent: Intent, result: Mapping[str, Any], now: float) -> Incident | None:
+    """The runs of a proof have ended: what they say goes into the record."""
+    incident = tx.incidents.get(int(intent.payload["incident"]))
+    if incident is None:
+        return None
+    sides = [
+        Side(str(intent.payload[name]), str(told.get("outcome") or "unknown"), told.get("run"))
+        for name, told in ((name, result.get(name) or {}) for name in ("bad", "trunk"))
+    ]
+    return tx.incidents.update(proved(incident, sides[0], sides[1], now, str(result.get("trouble") or "")))
+
+
+async def order_incident(engine: Engine, ident: int, order: Order) -> None:
+    """Answer a why, name the test, or have it shown. Raises ControlRefused, OutOfDate."""
+    now = engine.now()
+
+    def run(tx: Tx) -> Incident:
+        incident = tx.incidents.get(ident)
+        if incident is None:
+            raise ControlRefused(f"there is no incident {ident}")
+        as_seen(order, f"incident {ident}", incident.version, incident.state.value)
+        if order.action == "answer":
+            return tx.incidents.update(answered(incident, int(order.more["why"]), str(order.more["text"])))
+        if order.action == "name_test":
+            return tx.incidents.update(named(incident, str(order.more["test"])))
+        return _prove(tx, incident, now)
+
+    engine.events.incident_changed(await engine.store.transact(run))
+    engine.wake()
+
+
+def _prove(tx: Tx, incident: Incident, now: float) -> Incident:
+    gate = tx.gates.get(incident.gate)
+    landing = None if incident.landing is None else tx.landings.get(incident.landing)
+    gone = landing is None or incident.cause is Cause.ESCAPE or landing.state is State.REVERTED
+    proving = begun(incident, gone=gone)
+    if gate is None or gate.trunk is None:
+        raise ControlRefused("trunk has not been looked at yet")
+    key = f"{incident.gate}/incident/{incident.id}/proof/{incident.version}"
+    payload = {"incident": incident.id, "test": incident.test, "bad": incident.bad, "trunk": gate.trunk}
+    tx.outbox.put(incident.gate, incident.landing, Effect(EffectKind.PROOF, key, payload), gate.epoch, now)
+    return tx.incidents.update(proving)
