@@ -329,7 +329,7 @@ def test_who_is_not_permitted_is_told_once(bare: Site, look: Callable[..., Looke
 
 
 def test_who_may_not_is_told_before_trying(bare: Site, look: Callable[..., Looked]) -> None:
-    """The master is asked for the rights of all that is on the page at once; a closed button says why, and sends nothing."""
+    """The master is asked for the rights of all that is on the page at once; a closed button says why."""
     page = look().page
     stage = Stage(busy_day(), may_not={"freeze": "you need to have role 'operator'", "hold": ""})
     stage.attach(page)
@@ -412,7 +412,7 @@ def test_a_named_test_is_run_on_both_revisions(bare: Site, look: Callable[..., L
     stage.send("cd/incidents/3/closed", {"id": 3})
     expect(page.locator(".bbcd-proof")).to_contain_text(says)
     expect(page.locator(".bbcd-proof-side.bbcd-tone-good")).to_have_count(2)
-    expect(page.get_by_text("Closed, closed after")).to_be_visible()
+    expect(page.get_by_text("Closed after 3 d")).to_be_visible()
 
 
 def test_a_why_is_answered_and_a_refusal_keeps_what_was_typed(bare: Site, look: Callable[..., Looked]) -> None:

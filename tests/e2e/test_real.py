@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,11 +25,10 @@ SLOW = 60_000
 
 @pytest.fixture
 def yard(bundle: None, tmp_path: Path) -> Iterator[Yard]:
-    """A repository, a master that offers the pages by itself, workers and six hosts; all at work."""
+    """A repository, a master that offers the pages by itself, workers and six hosts; each test starts them."""
     made = Yard(tmp_path)
     made.found()
     try:
-        made.start()
         yield made
     finally:
         made.site.stop()
@@ -57,6 +57,7 @@ def deaf(page: Page) -> None:
 
 def test_a_push_goes_live_under_an_open_page(yard: Yard, look: Callable[..., Looked]) -> None:
     """Nobody reloads: freeze, queue, test, deployment, a killed master and live all show up by themselves."""
+    yard.start()
     looked, other = look(), look()
     page, stale = looked.page, other.page
     stale.route_web_socket("**/ws", lambda socket: socket.close())
@@ -69,10 +70,16 @@ def test_a_push_goes_live_under_an_open_page(yard: Yard, look: Callable[..., Loo
     expect(page.get_by_text("The <b>database</b> moves.")).to_be_visible()
     _stale_tab_cannot_act(stale)
     _to_the_hosts(yard, page)
+    assert looked.complaints == []
     _master_dies(yard, page)
-    # A master that is killed resets what was being read from it, and refuses until it is back.
+    # A master that is killed resets what was being read from it, and refuses until it is back. Only then.
     gone = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "WebSocket")
     assert [one for one in looked.complaints if not any(word in one for word in gone)] == []
+    looked.complaints.clear()
+    page.keyboard.type("gn")
+    expect(page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".bbcd-list").first).to_contain_text("Live")
+    assert looked.complaints == []
 
 
 def _stale_tab_cannot_act(stale: Page) -> None:
@@ -108,6 +115,84 @@ def _master_dies(yard: Yard, page: Page) -> None:
     yard.site.start_master()
     expect(page.get_by_role("heading", name="Live on 6 hosts")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("button", name="New 6")).to_be_visible()
-    page.keyboard.type("gn")
-    expect(page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
-    expect(page.locator(".bbcd-list").first).to_contain_text("Live")
+    expect(page.get_by_text("the connection to the master is lost")).to_have_count(0, timeout=SLOW)
+
+
+ROLES = """
+c["www"]["auth"] = util.UserPasswordAuth({"ada@shop.example": "secret", "oscar": "secret"})
+c["www"]["authz"] = util.Authz(
+    allowRules=[
+        util.cd.LandingEndpointMatcher(role="owner", actions=["hold", "release", "withdraw"], defaultDeny=False),
+        util.cd.IncidentEndpointMatcher(role="*"),
+        util.cd.ControlEndpointMatcher(role="operator"),
+    ],
+    roleMatchers=[
+        util.RolesFromUsername(roles=["operator"], usernames=["oscar"]),
+        util.RolesFromUsername(roles=["engineer"], usernames=["ada@shop.example"]),
+        util.RolesFromOwner(role="owner"),
+    ],
+)
+"""
+"""An engineer may hold what is hers, an operator everything; incidents are open to whoever is signed in."""
+
+HOSTILE = "<img src=x onerror='window.cdPwned=1'>"
+
+
+def signed_in(yard: Yard, look: Callable[..., Looked], name: str) -> Looked:
+    """The page Now, for somebody who has signed in."""
+    looked = look()
+    word = base64.b64encode(f"{name}:secret".encode()).decode()
+    answer = looked.page.request.get(
+        f"{yard.site.url}/auth/login", headers={"Authorization": f"Basic {word}"}, max_redirects=0
+    )
+    assert answer.status == 302
+    looked.page.goto(f"{yard.site.url}/#/cd")
+    return looked
+
+
+def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]) -> None:
+    """Each is shown before trying what they may; what one does, the other sees, and the master refuses what it must."""
+    yard.start(ROLES)
+    ada, oscar = (signed_in(yard, look, name) for name in ("ada@shop.example", "oscar"))
+    for one in (ada, oscar):
+        expect(one.page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
+    expect(ada.page.get_by_role("button", name="Freeze")).to_have_attribute("aria-disabled", "true")
+    expect(ada.page.locator(".bbcd-banner")).to_contain_text("Not permitted: you need to have role 'operator'.")
+    expect(oscar.page.get_by_role("button", name="Freeze")).to_have_attribute("aria-disabled", "false")
+    order(oscar.page, "Freeze", "Freeze the gate", f"the move {HOSTILE}")
+    expect(ada.page.get_by_role("heading", name="Frozen by oscar")).to_be_visible()
+    yard.push("ada", "one", f"{HOSTILE} mine\n\nTags: app\n")
+    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n")
+    mine, hers = (ada.page.locator(".bbcd-queue tbody tr", has_text=text) for text in ("mine", "hers"))
+    expect(hers).to_be_visible(timeout=SLOW)
+    expect(hers.get_by_role("button", name="Hold")).to_have_attribute("aria-disabled", "true")
+    expect(mine.get_by_role("button", name="Emergency")).to_have_attribute("aria-disabled", "true")
+    mine.get_by_role("button", name="Hold").click()
+    dialog = ada.page.get_by_role("dialog", name="Hold")
+    dialog.get_by_label("Reason").fill("marketing")
+    dialog.get_by_role("button", name="Hold it").click()
+    expect(oscar.page.locator(".bbcd-queue tbody tr", has_text="mine")).to_contain_text("marketing")
+    refused = ada.page.evaluate(FORCED, "cd/gates/trunk")
+    assert refused == [403, "you need to have role 'operator'"]
+    _oscar_hurries(oscar.page)
+    for one in (ada, oscar):
+        assert one.page.evaluate("window.cdPwned === undefined")
+    assert oscar.complaints == []
+
+
+FORCED = """async (path) => {
+    const body = JSON.stringify({jsonrpc: '2.0', id: 1, method: 'halt', params: {reason: 'x'}});
+    const answer = await fetch(`api/v2/${path}`, {method: 'POST', body, headers: {'content-type': 'application/json'}});
+    return [answer.status, (await answer.json()).error.message];
+}"""
+"""An order past the page's buttons."""
+
+
+def _oscar_hurries(page: Page) -> None:
+    """An operator puts the later push before the earlier one."""
+    row = page.locator(".bbcd-queue tbody tr", has_text="hers")
+    row.get_by_role("button", name="Emergency").click()
+    dialog = page.get_by_role("dialog", name="Emergency")
+    dialog.get_by_label("Reason").fill("checkout is down")
+    dialog.get_by_role("button", name="Put it into the fast lane").click()
+    expect(page.locator(".bbcd-queue tbody tr").first).to_contain_text("hers")

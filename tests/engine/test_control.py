@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from buildbot_cd.core.landing.moves import Policy
+from buildbot_cd.core.landing.admission import queue
+from buildbot_cd.core.landing.moves import EMERGENCY, Policy
 from buildbot_cd.core.landing.values import Gate, Landing, Mode, Slot, State
 from buildbot_cd.engine.apply import ensure_gate, order
 from buildbot_cd.engine.control import (
@@ -21,6 +23,8 @@ from buildbot_cd.engine.control import (
     order_landing,
     order_rollout,
     parse,
+    promotable,
+    promoted,
 )
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.store import MemoryStore
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from buildbot_cd.core.landing.moves import Move
     from buildbot_cd.core.landing.values import Snapshot
     from buildbot_cd.store import Tx
+    from buildbot_cd.store.rows import Rollout
 
 NOW = 1000.0
 
@@ -42,6 +47,10 @@ class FakeEngine:
     def __init__(self) -> None:
         self.store, self.policy, self.gate = MemoryStore(), Policy(), "shop"
         self.store.transact_now(ensure_gate("shop"))
+        self.events = SimpleNamespace(rollout_changed=lambda _rollout: None, incident_changed=lambda _incident: None)
+
+    def wake(self) -> None:
+        """Nothing runs here."""
 
     def now(self) -> float:
         """Always the same moment."""
@@ -116,6 +125,12 @@ def run(coroutine: Any) -> None:
         ("landing", "hold", {}, "hold needs a reason"),
         ("landing", "roll_back", {}, "roll_back needs a reason"),
         ("rollout", "roll_back", {"reason": ""}, "roll_back needs a reason"),
+        ("rollout", "promote", {}, "promote needs a reason"),
+        ("incident", "answer", {"text": "x"}, "why must be the number of a question, not None"),
+        ("incident", "answer", {"text": "x", "why": True}, "why must be the number"),
+        ("incident", "answer", {"why": 1}, "answer needs text, a text"),
+        ("incident", "name_test", {"test": 5}, "name_test needs test, a text"),
+        ("incident", "prove", {"test": "t"}, "prove takes expect, reason, not 'test'"),
     ],
 )
 def test_bad_parameters_are_named(kind: str, action: str, params: dict[str, Any], said: str) -> None:
@@ -138,40 +153,40 @@ def test_actions_without_a_need_take_none() -> None:
 
 def test_a_freeze_is_set_and_resumed(engine: FakeEngine) -> None:
     """Who, why and until stand in the gate's row, and go with the freeze."""
-    run(order_gate(engine, Order("freeze", "oscar", "the database moves", NOW + 60)))
+    run(order_gate(engine, "shop", Order("freeze", "oscar", "the database moves", NOW + 60)))
     assert (engine.row.mode, engine.row.mode_by, engine.row.mode_until) == (Mode.CLOSED, "oscar", NOW + 60)
-    run(order_gate(engine, Order("resume", "oscar")))
+    run(order_gate(engine, "shop", Order("resume", "oscar")))
     assert (engine.row.mode, engine.row.mode_by, engine.row.mode_until) == (Mode.OPEN, "", None)
 
 
 def test_a_freeze_of_a_halted_gate_comes_into_force_when_it_is_resumed(engine: FakeEngine) -> None:
     """A freeze with an end must not open by itself what waits for a person."""
-    run(order_gate(engine, Order("halt", "oscar", "smoke")))
-    run(order_gate(engine, Order("freeze", "eve", "x", NOW + 60, min_priority=5)))
+    run(order_gate(engine, "shop", Order("halt", "oscar", "smoke")))
+    run(order_gate(engine, "shop", Order("freeze", "eve", "x", NOW + 60, min_priority=5)))
     assert (engine.row.mode, engine.row.mode_by) == (Mode.HALTED, "oscar")
-    run(order_gate(engine, Order("resume", "oscar", "looked")))
+    run(order_gate(engine, "shop", Order("resume", "oscar", "looked")))
     assert (engine.row.mode, engine.row.mode_by, engine.row.min_priority) == (Mode.CLOSED, "eve", 5)
-    run(order_gate(engine, Order("resume", "oscar")))
+    run(order_gate(engine, "shop", Order("resume", "oscar")))
     assert engine.row.mode is Mode.OPEN
 
 
 @pytest.mark.parametrize("expect", ["open", 1])
 def test_a_stale_page_does_not_resume_a_gate(engine: FakeEngine, expect: str | int) -> None:
     """Neither by mode nor by version: nothing happens, and the sentence says how it is now."""
-    run(order_gate(engine, Order("freeze", "oscar", "a")))
+    run(order_gate(engine, "shop", Order("freeze", "oscar", "a")))
     before = engine.row
-    run(order_gate(engine, Order("drain", "oscar", "b")))
+    run(order_gate(engine, "shop", Order("drain", "oscar", "b")))
     with pytest.raises(OutOfDate, match=r"gate shop is drain now \(version 2\), not .* as you saw it: look again"):
-        run(order_gate(engine, Order("resume", "eve", expect=expect)))
+        run(order_gate(engine, "shop", Order("resume", "eve", expect=expect)))
     assert engine.row.version == before.version + 1
 
 
 @pytest.mark.parametrize("expect", ["drain", 2, None])
 def test_who_saw_what_is_there_may_act(engine: FakeEngine, expect: str | int | None) -> None:
     """The right mode, the right version, or no expectation at all."""
-    run(order_gate(engine, Order("freeze", "oscar", "a")))
-    run(order_gate(engine, Order("drain", "oscar", "b")))
-    run(order_gate(engine, Order("resume", "eve", expect=expect)))
+    run(order_gate(engine, "shop", Order("freeze", "oscar", "a")))
+    run(order_gate(engine, "shop", Order("drain", "oscar", "b")))
+    run(order_gate(engine, "shop", Order("resume", "eve", expect=expect)))
     assert engine.row.mode is Mode.OPEN
 
 
@@ -230,13 +245,56 @@ def test_only_the_newest_rollout_of_a_landing_is_rolled_back(engine: FakeEngine)
     assert engine.store.read_now(lambda tx: tx.rollouts.get(first)).state is RolloutState.STAGING
 
 
+def test_a_watch_is_ended_early_once_and_only_while_there_is_one(engine: FakeEngine) -> None:
+    """The stage, who and why stand in the rollout's row; the next stage's watch is not touched by it."""
+    rollout = rollout_of(engine, engine.land(State.DEPLOYING, Slot.DEPLOY))
+    with pytest.raises(ControlRefused, match="is staging: only a watch can be ended early"):
+        run(order_rollout(engine, rollout, Order("promote", "oscar", "x")))
+
+    def watch(tx: Tx, stage: str) -> Rollout:
+        known = tx.rollouts.get(rollout)
+        assert known is not None
+        return tx.rollouts.update(replace(known, state=RolloutState.WATCHING, stage=stage))
+
+    watching = engine.store.transact_now(lambda tx: watch(tx, "canary"))
+    with pytest.raises(OutOfDate):
+        run(order_rollout(engine, rollout, Order("promote", "oscar", "x", expect=watching.version - 1)))
+    run(order_rollout(engine, rollout, Order("promote", "oscar", "no traffic", expect=watching.version)))
+    found = engine.store.read_now(lambda tx: tx.rollouts.get(rollout))
+    assert found is not None
+    assert (promoted(found, "canary"), promoted(found, "fleet")) == ("by oscar: no traffic", "")
+    assert not promotable(found)
+    with pytest.raises(ControlRefused, match="only a watch"):
+        run(order_rollout(engine, rollout, Order("promote", "eve", "again")))
+    assert promotable(engine.store.transact_now(lambda tx: watch(tx, "fleet")))
+
+
+def test_a_landing_that_waits_is_put_into_the_fast_lane(engine: FakeEngine) -> None:
+    """It goes before all that came earlier; one under test is not hurried, and nobody twice."""
+    engine.land(State.QUEUED)
+    late = engine.land(State.QUEUED)
+    run(order_landing(engine, late, Order("emergency", "oscar", "checkout is down", expect=engine.found(late).version)))
+    found = engine.found(late)
+    assert (found.priority, found.emergency, found.reason) == (
+        EMERGENCY,
+        "checkout is down",
+        "emergency, by oscar: checkout is down",
+    )
+    assert [one.id for one in queue(engine.store.read_now(lambda tx: tx.snapshot("shop")))] == [late, 1]
+    with pytest.raises(ControlRefused, match="in the fast lane already"):
+        run(order_landing(engine, late, Order("emergency", "oscar", "x")))
+    busy = engine.land(State.TESTING, Slot.TEST)
+    with pytest.raises(ControlRefused, match="only one that waits can be hurried"):
+        run(order_landing(engine, busy, Order("emergency", "oscar", "x")))
+
+
 def test_every_action_is_one_that_the_rules_know() -> None:
     """Each takes its way through a rule; a name without one would fail only when somebody needs it."""
     for action, takes in ACTIONS["gate"].items():
         made = FakeEngine()
         names = dict.fromkeys(takes.names, "t::a")
         try:
-            run(order_gate(made, Order(action, "oscar", "x", names=names)))  # type: ignore[arg-type]
+            run(order_gate(made, "shop", Order(action, "oscar", "x", names=names)))  # type: ignore[arg-type]
         except ControlRefused as refused:
             assert str(refused)[:13] in ("t::a is not i", "trunk was not")  # noqa: PT017 - the rule's own answer
         assert made.row.version == (0 if names or action == "adopt" else 1)

@@ -93,7 +93,7 @@ def test_landings_come_in_pages_with_what_they_wait_for(store: MemoryStore) -> N
     rows, total = store.read_now(lambda tx: views.landings_view(tx, Wanted("shop", limit=3), LENS))
     assert ([row["id"] for row in rows], total) == ([4, 3, 2], 4)
     assert rows[0]["waiting"]["position"] == 2
-    assert [row["can"] for row in rows] == [["hold", "withdraw"]] * 3
+    assert [row["can"] for row in rows] == [["hold", "withdraw", "emergency"]] * 3
     assert {row["message"] for row in rows} == {""}
     ended = store.read_now(lambda tx: views.landing_view(tx, 1, LENS))
     assert ended is not None

@@ -50,7 +50,7 @@ def incident_view(tx: Tx, ident: int, lens: Lens) -> dict[str, Any] | None:
         return None
     landing = _landing(tx, incident)
     people = [landing.engineer, *_actors(tx, landing)] if landing is not None else []
-    lines = timeline([*_own(incident), *(_of_landing(tx, landing) if landing else ())], people)
+    lines = timeline([*(_of_landing(tx, landing) if landing else ()), *_own(incident)], people)
     told = [{"at": one.at, "kind": one.kind, "what": one.what, "text": one.text} for one in lines]
     tests = list(nameable(landing.failing)) if landing is not None else []
     return {**_brief(tx, incident, lens), "timeline": told, "suggested": tests}

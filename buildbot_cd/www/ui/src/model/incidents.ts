@@ -23,6 +23,12 @@ export function dueSays(incident: Incident, now: number): string {
   return left < 0 ? `${rough(-left)} overdue` : `due in ${rough(left)}`;
 }
 
+/** The same as one phrase with its state. */
+export function standsSays(incident: Incident, now: number): string {
+  if (incident.closed_at !== null) return `Closed after ${rough(incident.closed_at - incident.opened_at)}`;
+  return incident.overdue ? `Overdue by ${rough(now - incident.due_at)}` : `${incidentLook(incident).label}, ${dueSays(incident, now)}`;
+}
+
 /** Those that are overdue first, then open ones, then closed ones; each newest first. */
 export function inOrder(incidents: Incident[]): Incident[] {
   const rank = (one: Incident) => (one.overdue ? 0 : one.open ? 1 : 2);

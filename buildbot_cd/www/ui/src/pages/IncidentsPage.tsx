@@ -7,7 +7,7 @@ import type { Incident, IncidentLine, Proof, ProofSide } from '../api/types';
 import { useMay } from '../api/useMay';
 import { useResource } from '../api/useResource';
 import { ago, clock, clockSeconds, short } from '../model/format';
-import { CAUSE, dueSays, incidentLook, inOrder, sideTone, WHYS } from '../model/incidents';
+import { CAUSE, dueSays, incidentLook, inOrder, sideTone, standsSays, WHYS } from '../model/incidents';
 import { barrier } from '../model/actions';
 import { Empty, Loaded } from '../parts/feedback';
 import { Badge, Sign } from '../parts/Mark';
@@ -78,14 +78,14 @@ export function IncidentPage() {
 
 function Record({ incident, reload }: { incident: Incident; reload: () => void }) {
   const now = useNow(30_000);
-  const { label, tone } = incidentLook(incident);
+  const { tone } = incidentLook(incident);
   return (
     <>
       <section className={`bbcd-banner bbcd-tone-${tone}`} aria-label="Incident">
         <Sign tone={tone} size={26} />
         <div className="bbcd-banner-text">
           <p className="bbcd-answer" aria-live="polite">
-            {label}, {dueSays(incident, now)}
+            {standsSays(incident, now)}
           </p>
           <h1>{incident.subject}</h1>
           <p>
