@@ -140,7 +140,8 @@ export function rolloutActions(rollout: Rollout, to: string[]): Action[] {
 
 /** Why a person may not act at all, or null. What the rules refuse is not offered; what the master refuses, it says. */
 export function barrier(config: Window['buildbotFrontendConfig']): string | null {
-  const anonymous = config?.user?.anonymous !== false;
+  // Buildbot names who is signed in and marks only who is not.
+  const anonymous = config?.user === undefined || config.user.anonymous === true;
   const canSignIn = config?.auth?.name !== undefined && config.auth.name !== 'NoAuth';
   return anonymous && canSignIn ? 'Sign in to act.' : null;
 }
