@@ -5,6 +5,7 @@ import './styles/parts.css';
 import './styles/pages.css';
 import React from 'react';
 import { buildbotSetupPlugin } from 'buildbot-plugin-support';
+import { firstReads, readEarly } from './api/client';
 import { Now } from './pages/Now';
 import { HistoryPage } from './pages/HistoryPage';
 import { IncidentPage, IncidentsPage } from './pages/IncidentsPage';
@@ -31,6 +32,8 @@ const ROUTES: [string, () => React.ReactNode][] = [
   ['/cd/incidents/:id', () => <IncidentPage />],
   ['/cd/history', () => <HistoryPage />],
 ];
+
+readEarly(firstReads(window.location.hash.slice(1).split('?')[0] ?? ''));
 
 buildbotSetupPlugin((registrations) => {
   registrations.registerMenuGroup({ name: 'cd', parentName: null, caption: 'Deployment', icon: ICON, order: 5, route: null });

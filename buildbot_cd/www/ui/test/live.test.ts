@@ -51,6 +51,19 @@ describe('matching', () => {
 });
 
 describe('the link', () => {
+  it('asks once for what two paths mean, and for the narrow one when the wide one goes', () => {
+    const live = new Live(() => 'ws://x', () => 0.5);
+    const [wide, narrow] = [vi.fn(), vi.fn()];
+    live.subscribe('cd/rollouts/4/hosts', narrow);
+    const end = live.subscribe('cd/rollouts/4/*', wide);
+    last().open();
+    expect(last().sent.map((frame) => [frame.cmd, frame.path])).toEqual([['startConsuming', 'cd/rollouts/4/*']]);
+    last().tell('cd/rollouts/4/hosts', {});
+    expect([wide.mock.calls.length, narrow.mock.calls.length]).toEqual([1, 1]);
+    end();
+    expect(last().sent.slice(1).map((frame) => [frame.cmd, frame.path])).toEqual([['startConsuming', 'cd/rollouts/4/hosts'], ['stopConsuming', 'cd/rollouts/4/*']]);
+  });
+
   it('asks for each path once and gives its events to all who want them', () => {
     const live = new Live(() => 'ws://x', () => 0.5);
     const [one, two] = [vi.fn(), vi.fn()];

@@ -23,6 +23,12 @@ export function matches(path: string, key: string): boolean {
   return wanted.length === parts.length && wanted.every((part, i) => part === '*' || part === parts[i]);
 }
 
+/** The paths of these that no other one of them means too: the server sends an event once for each path that it is asked for. */
+export function widest(paths: Iterable<string>): Set<string> {
+  const all = new Set(paths);
+  return new Set([...all].filter((path) => ![...all].some((other) => other !== path && matches(other, path))));
+}
+
 export class Live {
   private socket: WebSocket | null = null;
   private subscriptions = new Set<Subscription>();
@@ -30,6 +36,8 @@ export class Live {
   private pause = FIRST_PAUSE;
   private timer: number | undefined;
   private nextId = 1;
+  /** What this socket has asked the server for. */
+  private consumed = new Set<string>();
   /** Subscriptions that the server has not confirmed yet, by the number of their frame. */
   private unconfirmed = new Set<number>();
   state: LinkState = 'connecting';
@@ -45,13 +53,12 @@ export class Live {
   /** Calls `handler` for each event below `path` until the returned function is called. */
   subscribe(path: string, handler: Handler): () => void {
     const subscription = { path, handler };
-    const fresh = ![...this.subscriptions].some((one) => one.path === path);
     this.subscriptions.add(subscription);
-    if (fresh && this.state === 'up') this.command('startConsuming', path);
+    if (this.state === 'up') this.consume();
     this.ensure();
     return () => {
       this.subscriptions.delete(subscription);
-      if (![...this.subscriptions].some((one) => one.path === path)) this.command('stopConsuming', path);
+      this.consume();
       if (this.subscriptions.size === 0) window.setTimeout(() => this.closeIfIdle(), LINGER);
     };
   }
@@ -78,7 +85,8 @@ export class Live {
     const socket = new WebSocket(this.address());
     this.socket = socket;
     socket.onopen = () => {
-      for (const path of new Set([...this.subscriptions].map((one) => one.path))) this.command('startConsuming', path);
+      this.consumed.clear();
+      this.consume();
       if (this.unconfirmed.size === 0) this.up();
     };
     socket.onmessage = (event) => this.receive(event.data);
@@ -110,6 +118,15 @@ export class Live {
     if (state === this.state) return;
     this.state = state;
     this.watchers.forEach((watcher) => watcher());
+  }
+
+  /** Ask for what is wanted, and only then give up what is not: no event is missed in between. */
+  private consume(): void {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    const wanted = widest([...this.subscriptions].map((one) => one.path));
+    for (const path of wanted) if (!this.consumed.has(path)) this.command('startConsuming', path);
+    for (const path of this.consumed) if (!wanted.has(path)) this.command('stopConsuming', path);
+    this.consumed = wanted;
   }
 
   private command(cmd: string, path: string): void {
