@@ -19,7 +19,7 @@ from zope.interface import implementer
 from buildbot_cd.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
 _SHOWN = 300
 _LATE = (defer.TimeoutError, defer.CancelledError, error.TimeoutError)
@@ -45,9 +45,9 @@ class Fetcher:
         """The same, with the fields of a form in the body: for questions too long for a URL."""
         return await self._in_time(url, self._ask("POST", url, fields))
 
-    async def post_json(self, url: str, value: object) -> tuple[int, bytes]:
-        """The same, with a JSON value in the body."""
-        return await self._in_time(url, self._ask("POST", url, (), json.dumps(value).encode()))
+    async def post_json(self, url: str, value: object, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """The same, with a JSON value in the body, and headers of one's own such as a token's."""
+        return await self._in_time(url, self._ask("POST", url, (), json.dumps(value).encode(), headers))
 
     async def _in_time(self, url: str, asking: Coroutine[Any, Any, tuple[int, bytes]]) -> tuple[int, bytes]:
         running = defer.Deferred.fromCoroutine(asking)
@@ -68,11 +68,16 @@ class Fetcher:
         await self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
 
     async def _ask(
-        self, method: str, url: str, pairs: Sequence[tuple[str, str]], text: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        pairs: Sequence[tuple[str, str]],
+        text: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes]:
         sent: dict[str, Any] = {"params": list(pairs), "headers": _HEADERS}
         if text is not None:
-            sent = {"data": _Form(text), "headers": {**_HEADERS, **_JSON}}
+            sent = {"data": _Form(text), "headers": {**_HEADERS, **_JSON, **(headers or {})}}
         elif method == "POST":
             sent = {"data": _Form(urlencode(pairs).encode()), "headers": {**_HEADERS, **_FORM}}
         response = await self._client.request(method, url, allow_redirects=False, unbuffered=True, **sent)
