@@ -25,7 +25,7 @@ def assign(askers: Sequence[Asker], offer: Offer, pace: Pace) -> dict[str, tuple
     """
     shares = _Shares(askers, offer, pace)
     ordered = sorted(askers, key=lambda one: (-one.speed, one.name))
-    return {one.name: shares.of(one, len(ordered) - number - 1) for number, one in enumerate(ordered)}
+    return {one.name: shares.of(one, ordered[number + 1 :]) for number, one in enumerate(ordered)}
 
 
 @dataclass(slots=True)
@@ -58,16 +58,18 @@ class _Shares:
         longest = max((unit.rank for unit in self._units), default=0.0)
         self._horizon = max((offer.remaining + held) / self._speed, longest / max(speeds))
 
-    def of(self, asker: Asker, behind: int) -> tuple[str, ...]:
-        """The asker's chunk; ``behind`` is how many more ask at this moment."""
-        size = max(self._pace.least, self._left / (self._pace.k * self._speed)) * asker.speed
+    def of(self, asker: Asker, behind: Sequence[Asker]) -> tuple[str, ...]:
+        """The asker's chunk; ``behind`` are those that ask at this moment too: they get their part, however little."""
+        # A hair more, so that sums of many small numbers do not leave a test behind, which costs a round trip.
+        fair = self._left * (1 + 1e-9) / (asker.speed + sum(one.speed for one in behind))
+        size = min(max(self._pace.least, self._left / (self._pace.k * self._speed)), fair) * asker.speed
         at = self._first(asker)
         if at is None:
             return ()
         chunk = _Chunk([], 0.0)
         chunk.add(self._units.pop(at))
         if not chunk.tests[0].alone:
-            self._fill(chunk, asker, size, at, behind)
+            self._fill(chunk, asker, size, at, len(behind))
         self._left = max(self._left - chunk.seconds, 0.0)
         return tuple(test.nid for test in chunk.tests)
 

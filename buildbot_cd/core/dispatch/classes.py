@@ -7,7 +7,7 @@ A chunk that runs is never cut off; between two of them the lower class waits, b
 from __future__ import annotations
 
 CLASSES: tuple[frozenset[str], ...] = (
-    frozenset({"gate", "retry", "base"}),
+    frozenset({"gate", "retry", "base", "stress"}),
     frozenset({"try"}),
     frozenset({"bisect"}),
     frozenset({"backstop", "rolling"}),

@@ -171,3 +171,11 @@ def test_chunks_shrink_towards_the_end() -> None:
     assert sizes[0] == 125
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 1
+
+
+def test_a_small_suite_is_shared_by_all_that_ask_together() -> None:
+    """Where all of it would fit into one chunk of the least worthy size, nobody is left idle beside who takes it."""
+    ready = [Ready(f"t{number}", 0.01, 0.01) for number in range(100)]
+    shares = assign([Asker("a"), Asker("b")], Offer(ready, 1.0), warm(1.0))
+    assert sorted(len(one) for one in shares.values()) == [50, 50]
+    assert [len(one) for one in assign([Asker("a")], Offer(ready, 1.0), warm(1.0)).values()] == [100]
