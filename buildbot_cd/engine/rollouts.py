@@ -213,7 +213,7 @@ class Rollouts:
         self.events.hosts_changed(rollout, rows)
 
     def heard(self, rollout: Rollout, row: HostRow) -> None:
-        """A host's news while a fan-out goes on: written and told with those of the same quarter of a second."""
+        """A host's news while a fan-out goes on: written and told with those of the same moment."""
         self.events.host_heard(rollout, row)
 
     async def judged(self, rollout: Rollout, stage: str, verdict: Verdict, now: float) -> None:

@@ -36,8 +36,7 @@ def mark(row: HostRow, release: str) -> str:
 
 def host_row(row: HostRow, release: str) -> list[Any]:
     """The host as events tell it: COLUMNS, and its error."""
-    values = {name: getattr(row, name) for name in COLUMNS if name != "mark"}
-    return [*({**values, "mark": mark(row, release)}[name] for name in COLUMNS), row.error]
+    return [*(mark(row, release) if name == "mark" else getattr(row, name) for name in COLUMNS), row.error]
 
 
 def fleet_view(tx: Tx, ident: int) -> dict[str, Any] | None:

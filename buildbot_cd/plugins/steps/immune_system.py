@@ -119,10 +119,10 @@ class ImmuneSystem(FleetStep):
     async def _told(self, interval: Interval, verdict: Verdict) -> None:
         if self.stopped:
             raise BuildStepCancelled
+        self._lines += lines(interval.to_json())
         early = await self.rollouts.promoted(self._looking[0], self.stage)
         if early and verdict.kind is not VerdictKind.REGRESSION:
             raise Promoted(early)
-        self._lines += lines(interval.to_json())
         rollout, arms = self._looking
         self.engine.events.look(rollout, sample(self.stage, interval, verdict, arms.canary, arms.control))
         self.description = [f"{verdict.kind}: {verdict.reason}"[:200]]

@@ -40,6 +40,8 @@ beforeAll(() => {
     navigator: { userAgent: '', language: 'en' },
     matchMedia: () => ({ matches: false, addEventListener: () => undefined }),
     devicePixelRatio: 1,
+    location: { hash: '#/builders' },
+    setTimeout: () => 0,
     addEventListener: () => undefined,
     CustomEvent: class {},
     dispatchEvent: () => true,
@@ -55,8 +57,8 @@ beforeAll(() => {
 
 describe('the bundle', () => {
   it('registers its menu, routes and setting with nothing but the globals of Buildbot’s page', () => {
-    expect(seen.menu.filter((one) => one.parentName === 'cd').map((one) => one.route)).toEqual(['/cd', '/cd/landings', '/cd/rollouts', '/cd/tests', '/cd/history']);
-    expect(seen.routes.map((one) => one.route)).toEqual(['/cd', '/cd/landings', '/cd/landings/:id', '/cd/rollouts', '/cd/rollouts/:id', '/cd/tests', '/cd/history']);
+    expect(seen.menu.filter((one) => one.parentName === 'cd').map((one) => one.route)).toEqual(['/cd', '/cd/landings', '/cd/rollouts', '/cd/tests', '/cd/incidents', '/cd/history']);
+    expect(seen.routes.map((one) => one.route)).toEqual(['/cd', '/cd/landings', '/cd/landings/:id', '/cd/rollouts', '/cd/rollouts/:id', '/cd/tests', '/cd/incidents', '/cd/incidents/:id', '/cd/history']);
     expect(seen.settings.map((one) => one.name)).toEqual(['cd']);
   });
   it('renders each page with the React of the page, in the theme of the setting', () => {
