@@ -31,7 +31,7 @@ TOOLS = ("pytest", "pytest-xdist", "cloudpickle", "hypothesis", "pympler", "simp
 MODES = ("load", "worksteal", "loadscope", "loadfile")
 MOST = 1.0
 LEFT_OUT = "tests/test_deserialization.py::TestFieldDeserialization::test_invalid_datetime_deserialization"
-"""Of marshmallow, for everybody: its ids hold the time of the collection, so that two processes do not have the same."""
+"""Of marshmallow, for everybody: its ids hold the time of collection, so two processes differ."""
 
 LEAVE_OUT = {"PYTEST_ADDOPTS": f"--deselect {LEFT_OUT}"}
 CLOCK = """\
