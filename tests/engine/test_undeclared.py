@@ -10,7 +10,7 @@ import pytest
 
 from buildbot_cd.core.landing import control, testing
 from buildbot_cd.core.landing.moves import HELD, Policy
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, State
+from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Intent, State
 from buildbot_cd.engine.checks import CheckPlan, Checks
 from buildbot_cd.store import MemoryStore
 from buildbot_cd.store.rows import PlannedTest, TestResult
@@ -65,7 +65,8 @@ def test_only_the_mode_block_holds(mode: str, quiet: bool, held: bool) -> None:
 
 def test_a_failing_test_counts_before_a_missing_tag() -> None:
     """What really fails is looked at again as ever."""
-    assert verdict("block", "failed") == {"verdict": "failed", "failing": ["t"]}
+    found = verdict("block", "failed")
+    assert (found["verdict"], found["failing"]) == ("failed", ["t"])
 
 
 def test_a_held_landing_is_reverted_by_nobody_and_released_by_a_person() -> None:
@@ -79,6 +80,8 @@ def test_a_held_landing_is_reverted_by_nobody_and_released_by_a_person() -> None
 
     snapshot, made = store.transact_now(landed)
     under_test = replace(made, state=State.TESTING, candidate="h")
+    asked = Intent("shop/1/confirm/1.0", "shop", 1, EffectKind.CONFIRM, {}, 0, 1.0)
+    snapshot = replace(snapshot, intents={asked.key: asked})
     confirming = replace(under_test, state=State.CONFIRMING, failing=("t",))
     moves = [
         testing.tested(snapshot, under_test, verdict("block"), Policy(), 5.0),
