@@ -70,8 +70,9 @@ def blow(storm: Storm, weather: Weather) -> float:
             storm.land(kinds.pop())
         time.sleep(storm.dice.expovariate(1 / weather.pause))
         # Each landing has its share of the faults, so that none is left to quiet weather.
-        if faults and (not kinds or len(faults) * weather.landings > len(kinds) * total):
-            storm.fault(faults.pop())
+        wanted = faults and (not kinds or len(faults) * weather.landings > len(kinds) * total)
+        if wanted and storm.fault(faults[-1]):  # one that hit nothing comes again
+            faults.pop()
     rest = REST + EACH * storm.open_landings()
     storm.until(storm.at_rest, "everything to come to rest", rest)
     return time.monotonic() - began
