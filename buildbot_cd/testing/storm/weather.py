@@ -20,8 +20,8 @@ OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away")
 """Faults beside the kills, one after so many kills each."""
 
 OTHERS_EVERY = 8
-REST = 120.0
-"""Seconds after the last fault in which everything has to come to its end."""
+REST, EACH = 120.0, 20.0
+"""Seconds after the last fault in which everything has to come to its end: so many, and so many for each landing."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,17 @@ def blow(storm: Storm, weather: Weather) -> float:
     At the limit no more is pushed or killed: ``storm.done`` tells how much there was. Raises CdError without rest.
     """
     began, kinds, faults = time.monotonic(), weather.kinds(), weather.faults()
+    total = len(faults)
     storm.land(kinds.pop())
     while (kinds or faults) and time.monotonic() - began < weather.limit:
         storm.tend()
-        if kinds and (storm.open_landings() < BUSY or not faults):
+        if kinds and storm.open_landings() < BUSY:
             storm.land(kinds.pop())
-        elif faults:
-            time.sleep(storm.dice.expovariate(1 / weather.pause))
-            storm.fault(faults.pop())
-    storm.until(storm.at_rest, "everything to come to rest", REST)
+        time.sleep(storm.dice.expovariate(1 / weather.pause))
+        # Each landing has its share of the faults, so that none is left to quiet weather.
+        wanted = faults and (not kinds or len(faults) * weather.landings > len(kinds) * total)
+        if wanted and storm.fault(faults[-1]):  # one that hit nothing comes again
+            faults.pop()
+    rest = REST + EACH * storm.open_landings()
+    storm.until(storm.at_rest, "everything to come to rest", rest)
     return time.monotonic() - began

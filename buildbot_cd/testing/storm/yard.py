@@ -125,11 +125,11 @@ class Storm(Yard):
 
     # -- faults
 
-    def fault(self, name: str) -> None:
-        """Do it, and count it if it hit something."""
-        found: bool | None = getattr(self, f"_{name}")()
-        if found is not False:
-            self.done[name.replace("_", " ")] += 1
+    def fault(self, name: str) -> bool:
+        """Do it, and count it if it hit something; False if it did not."""
+        hit = getattr(self, f"_{name}")() is not False
+        self.done[name.replace("_", " ")] += hit
+        return hit
 
     def _master_killed(self) -> None:
         self.site.kill("master")
