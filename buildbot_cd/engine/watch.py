@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from buildbot_cd.config.immune import Immune
+    from buildbot_cd.engine.history import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,14 @@ class Watch:
         """What a watch of so many seconds will be able to see."""
         return foresee(self.specs, arms.canary, arms.control, self.immune.false_alarm, baseline, watch=seconds)
 
-    async def past(self, seconds: float) -> tuple[list[Season], list[str]]:
-        """What past weeks say of a watch of so many seconds that begins now, and sentences about what they do not."""
+    async def past(self, seconds: float, apart: Sequence[Span] = ()) -> tuple[list[Season], list[str]]:
+        """What past weeks say of a watch of so many seconds that begins now, and sentences about what they do not.
+
+        ``apart`` are times that were not as usual.
+        """
         now = self.reactor.seconds()
         try:
-            return await seasons(self.reactor, self.immune, len(self.hosts), now, seconds)
+            return await seasons(self.reactor, self.immune, len(self.hosts), now, seconds, apart)
         except SourceError as error:
             return [], [f"past weeks could not be read: {error}"]
 

@@ -11,8 +11,10 @@ from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 
 from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.record import opening
+from buildbot_cd.core.immune.seasonal import history_needed
 from buildbot_cd.core.immune.values import VerdictKind
 from buildbot_cd.core.wire import lines
+from buildbot_cd.engine.history import bad_times
 from buildbot_cd.engine.rollouts import hosts_in, stages_in
 from buildbot_cd.engine.views.samples import sample
 from buildbot_cd.engine.watch import Arms, Watch, action_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.config.immune import Immune
     from buildbot_cd.core.immune.judge import Judge
+    from buildbot_cd.core.immune.seasonal import Season
     from buildbot_cd.core.immune.values import Verdict
     from buildbot_cd.core.landing.values import Intent
     from buildbot_cd.store.rows import Rollout
@@ -87,7 +90,7 @@ class ImmuneSystem(FleetStep):
         self._looking = (rollout.id, arms)
         judge = None
         try:
-            past, silent = ([], []) if arms.control else await watch.past(seconds)
+            past, silent = ([], []) if arms.control else await self._past(watch, rollout, seconds)
             judge = watch.judge(arms, baseline, seconds, past)
             await self._tell_power([one.sentence() for one in watch.foresee(arms, baseline, seconds)] + silent)
             # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
@@ -101,6 +104,14 @@ class ImmuneSystem(FleetStep):
     def _among(self, _rollout: Rollout) -> Callable[[], Awaitable[frozenset[str]]] | None:
         """Who still counts, where that may change during the watch."""
         return None
+
+    async def _past(self, watch: Watch, rollout: Rollout, seconds: float) -> tuple[list[Season], list[str]]:
+        """Past weeks, without the hours in which a release of this gate was bad for the fleet."""
+        if self.immune.history is None:
+            return [], []
+        back, _ = history_needed(self.immune.history.weeks, seconds)
+        since = self.engine.now() - back
+        return await watch.past(seconds, await self.engine.store.read(lambda tx: bad_times(tx, rollout.gate, since)))
 
     async def _tell_power(self, sentences: list[str]) -> None:
         """What this watch can see, before it begins."""
