@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.worker.git.commit import block, many_lines, one_line
 from buildbot_cd.worker.git.history import read
-from buildbot_cd.worker.git.trunk import ALSO, AUTO, ENTRY, REVERTS
+from buildbot_cd.worker.git.trunk import ALSO, AUTO, ENTRY, RANGE, REVERTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,10 +39,12 @@ def trailers(ask: Ask, plan: Plan, commits: Mapping[str, Commit]) -> list[tuple[
     """Those of the revert itself, then those of the request. One line for each commit that is taken back."""
     own = [(REVERTS, sha) for one in plan.bad for sha in one.commits]
     own += [(ALSO, f"{sha} ({_why(one)})") for one in plan.evicted for sha in one.commits]
+    merged = [one.range for one in plan.taken_back if any(len(commits[sha].parents) > 1 for sha in one.commits)]
+    own += [(RANGE, f"{one.base}..{one.head}") for one in merged if one.base]
     own += [(ENTRY, ask.key), (BASE, ask.tested)]
     if all(key != AUTO for key, _ in ask.trailers):
         own.append((AUTO, "withdraw"))
-    reserved = {REVERTS, ALSO, ENTRY, BASE, AUTHOR}
+    reserved = {REVERTS, ALSO, RANGE, ENTRY, BASE, AUTHOR}
     authors = dict.fromkeys(f"{one.author_name} <{one.author_email}>" for one in commits.values())
     asked = [(key, value) for key, value in ask.trailers if key not in reserved]
     return [*own, *asked, *((AUTHOR, who) for who in authors)]

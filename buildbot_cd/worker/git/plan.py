@@ -84,7 +84,8 @@ def survivors(git: Git, ask: Ask, trunk: Trunk, steps: Sequence[Step]) -> tuple[
     known = [
         Survivor(one, known=True, commits=_standing(git, one, gone)) for one in ask.survivors if one.head not in gone
     ]
-    accounted = {sha for one in (*ask.bad, *ask.survivors) for sha in range_of(git, one.base, one.head)}
+    asked = (*ask.bad, *ask.survivors)
+    accounted = {sha for one in asked for sha in range_of(git, one.base, one.head, first_parent=False)}
     accounted |= trunk.held | trunk.ours | gone
     strangers = [
         Survivor(Range(step.sha, step.parent, step.sha), known=False, commits=(step.sha,))

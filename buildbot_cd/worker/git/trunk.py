@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from buildbot_cd.worker.git.history import is_ancestor, range_of, read, through, values
@@ -22,13 +22,20 @@ BASE, HEAD = "CD-Candidate-Base", "CD-Candidate-Head"
 ENTRY, AUTO, REVERTS, ALSO = "CD-Reverts-Entry", "CD-Auto-Revert", "CD-Reverts", "CD-Also-Reverts"
 """Trailers of a revert: its request's key, its kind, the commits asked for, and those that depend on them."""
 
+RANGE = "CD-Reverts-Range"
+"""Trailer of a revert that takes merges back: ``base..head``, with all that came by way of them.
+
+What one push brought through the side of a merge, a later pull can put on trunk's own line.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """Trunk from ``fork``, where it holds nothing but what ``tested`` holds, to ``tip``.
 
     ``held``: commits whose change ``tested`` holds already though they stand after ``fork``; ``ours``: the gate's own
-    reverts; ``beside``: records, beside trunk, of what needed no revert on it, since it looked right already.
+    reverts; ``beside``: records, beside trunk, of what needed no revert on it, since it looked right already;
+    ``sides``: of a revert, what it took back by way of merges.
     """
 
     tip: str
@@ -38,6 +45,7 @@ class Trunk:
     held: frozenset[str]
     ours: frozenset[str]
     beside: tuple[Commit, ...] = ()
+    sides: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def until(self, tip: str) -> tuple[Step, ...]:
         """The steps up to and with ``tip``; none if that is ``fork``."""
@@ -59,7 +67,8 @@ class Trunk:
         """Commits that the gate took back by what it committed on ``steps`` or beside them."""
         reverts = [self.commits[step.sha] for step in steps if step.sha in self.ours]
         reverts += self.records(steps)
-        return values(reverts, REVERTS) | values(reverts, ALSO)
+        sides = [self.sides.get(one.sha, frozenset()) for one in reverts]
+        return (values(reverts, REVERTS) | values(reverts, ALSO)).union(*sides)
 
 
 def look(mirror: Mirror, tested: str, tip: str, bot: Identity, stops: Iterable[str] = ()) -> Trunk | None:
@@ -76,7 +85,16 @@ def look(mirror: Mirror, tested: str, tip: str, bot: Identity, stops: Iterable[s
     commits = read(mirror.git, [step.sha for step in steps])
     ours = frozenset(mine.keys() & commits.keys())
     beside = tuple(one for sha, one in mine.items() if sha not in ours)
-    return Trunk(tip, fork, steps, commits, _held(mirror.git, built), ours, beside)
+    sides = {one.sha: _sides(mirror.git, one) for one in mine.values() if RANGE in one.trailers}
+    return Trunk(tip, fork, steps, commits, _held(mirror.git, built), ours, beside, sides)
+
+
+def _sides(git: Git, revert: Commit) -> frozenset[str]:
+    found: set[str] = set()
+    for text in values([revert], RANGE):
+        base, _, head = text.partition("..")
+        found.update(range_of(git, base, head, first_parent=False))
+    return frozenset(found)
 
 
 def _is_revert(commit: Commit, bot: Identity) -> bool:
@@ -101,5 +119,5 @@ def _held(git: Git, built: tuple[str, ...]) -> frozenset[str]:
     for commit in read(git, built).values():
         base, head = commit.trailers.get(BASE, ("",))[-1], commit.trailers.get(HEAD, ("",))[-1]
         if head:
-            held.update(range_of(git, None if base == "none" else base, head))
+            held.update(range_of(git, None if base == "none" else base, head, first_parent=False))
     return frozenset(held)
