@@ -164,7 +164,7 @@ def _resume_and_withdraw(yard: Yard) -> None:
     yard.until(lambda: yard.landing(2)["state"] == "queued", "the second landing")
     found = one(yard, "cd/landings/2")
     assert found["waiting"]["why"] == "first in the queue: landing 1 holds the test slot (testing)"
-    assert sorted(found["can"]) == ["hold", "withdraw"]
+    assert sorted(found["can"]) == ["emergency", "hold", "withdraw"]
     assert one(yard, "cd/gates/trunk")["slots"]["test"]["landing"] == 1
     assert "tests done" in one(yard, "cd/landings/1")["waiting"]["why"]
     refused = call(url, "cd/landings/2", "roll_back", reason="no")

@@ -77,10 +77,29 @@ class BeginRollout(FleetStep):
         if all(row.phase == Phase.PENDING and row.observed is None for row in rows.values()):  # nobody was here before
             taken = await self._taken(rollout, rows, frozenset((stage.result or {}).get("missing", ())))
         left = set(rows) - set(taken)
-        if not left:
-            return taken
+        return await self._probed(rollout, left) if left else taken
+
+    async def _probed(self, rollout: Rollout, names: set[str]) -> dict[str, HostRow]:
+        """These hosts say what they carry, and are given the release if they lack it.
+
+        It comes from this master's folder on the worker. Where another master staged, that has none: then the release
+        has to be made again, but only if a host lacks it.
+        """
+        there: set[str] = set()
+
+        def has(event: dict[str, Any]) -> None:
+            if rollout.release in (event.get("releases") or ()):
+                there.add(str(event["host"]))
+
+        rows = await self.fan_out("status", rollout, names, also=has)
+        staged = {name: rows[name] for name in there if rows[name].phase == Phase.PENDING}
+        staged = {name: replace(row, phase=str(Phase.STAGED)) for name, row in staged.items()}
+        await self.rollouts.note(rollout, staged.values())
+        lack = [name for name in names - there if rows[name].phase != Phase.UNREACHABLE]
+        if not lack:
+            return rows | staged
         payload = f"{ARCHIVE}/{rollout.release}"
-        return await self.fan_out("stage", rollout, left, release=rollout.release, payload=payload)
+        return await self.fan_out("stage", rollout, lack, release=rollout.release, payload=payload)
 
     async def _taken(
         self, rollout: Rollout, rows: Mapping[str, HostRow], missing: frozenset[str]

@@ -73,9 +73,16 @@ class FleetStep(ProgramStep):
         return next((one for one in stages_in(rollout) if one.name == name), None)
 
     async def fan_out(
-        self, verb: str, rollout: Rollout, names: Iterable[str] | None = None, **more: Any
+        self,
+        verb: str,
+        rollout: Rollout,
+        names: Iterable[str] | None = None,
+        also: Callable[[dict[str, Any]], None] = lambda _event: None,
+        **more: Any,
     ) -> dict[str, HostRow]:
         """Run one verb on these hosts (default: all) and write what they answered; gives all hosts' rows.
+
+        ``also`` hears of each host's answer too, as the program gives it.
 
         A program that died in the middle leaves its hosts as last told; they are probed again by whoever comes next.
         """
@@ -94,6 +101,7 @@ class FleetStep(ProgramStep):
                 name = str(event["host"])
                 changed[name] = rows[name] = learn(rows[name], event, time.time())
                 self.rollouts.heard(rollout, rows[name])
+                also(event)
 
         ended = await self.ask(verb, hosts, rollout.fence, _idle(rollout), found, **more)
         if not ended:
