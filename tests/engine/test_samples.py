@@ -72,3 +72,10 @@ def test_a_log_that_was_cut_off_gives_the_looks_before_the_cut() -> None:
     assert samples_in_record("canary", []) == []
     assert samples_in_record("canary", [lines[0][:50]]) == []
     assert samples_in_record("canary", ["[]"]) == []
+
+
+def test_a_record_in_pieces_is_read_whole() -> None:
+    """Objects that are too long for a line of a log are put together again."""
+    lines, told = watched([interval(number) for number in range(2, 6)])
+    pieces = [text for line in lines for text in (f"+{line[:20]}", f"+{line[20:30]}", f">{line[30:]}")]
+    assert samples_in_record("canary", pieces) == told

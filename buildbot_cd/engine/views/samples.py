@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.immune.interval import Interval
 from buildbot_cd.core.immune.record import reopen
 from buildbot_cd.core.immune.values import Verdict
+from buildbot_cd.core.wire import Joiner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -85,11 +85,10 @@ def samples_in_record(stage: str, lines: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _objects(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+    joiner = Joiner()
     for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
+        value = joiner.feed(line)
+        if value is not None:
+            yield value
+        elif line[:1] not in ("+", ">"):  # only a log that was cut off has a line that is neither
             return
-        if not isinstance(value, dict):
-            return
-        yield value
