@@ -46,8 +46,8 @@ $(ROUTER):
 demo: $(STAMP) pages
 	$(BIN)/buildbot-cd demo $(ARGS)
 
-# Three rounds: what only computes, on two processors; what waits for real masters most of the time, side by side; and what wants the
-# machine for itself. A round in which ARGS leave nothing to do is no failure (pytest's exit status 5).
+# Three rounds: what only computes, on two processors; what waits for real masters most of the time, side by side; and
+# what wants the machine for itself. A round in which ARGS leave nothing to do is no failure (pytest's exit status 5).
 test: $(STAMP) $(ROUTER) system-packages pages
 	$(BIN)/python -m pytest -m 'not integration and not e2e' -n 2 $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m 'integration and not e2e' -n 3 --dist loadfile $(ARGS) || [ $$? -eq 5 ]

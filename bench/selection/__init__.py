@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How well, and how fast, tests are selected.
 
-`timing` measures the selection itself; `catching` puts faults into public projects and looks what would have been run;
-`stale` does the same with an old map; `forgetting` forgets tags.
+`timing` measures the selection itself; `catching` puts faults into public projects and looks what would have been run.
 """
 
 from __future__ import annotations
