@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot_cd.core.backstop import Aged, stalest
 from buildbot_cd.core.dispatch import Estimate
 from buildbot_cd.core.landing.values import EffectKind
-from buildbot_cd.engine import backstop_runs, escapes
+from buildbot_cd.engine import backstop_runs, escapes, incidents
 from buildbot_cd.engine.escapes import Search, revision_of
 from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store.rows import EscapeState, PlannedTest, RunState
@@ -17,6 +17,7 @@ from buildbot_cd.store.rows import EscapeState, PlannedTest, RunState
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from buildbot_cd.core.incident import Incident
     from buildbot_cd.core.landing.values import Gate, Landing
     from buildbot_cd.store.interface import Store, Tx
     from buildbot_cd.store.rows import Escape, Run
@@ -50,9 +51,16 @@ class Backstop:
     """Runs and escapes of one gate; see the module. `advance` may be called at any time, by any master."""
 
     def __init__(
-        self, store: Store, gate: str, plan: Plan | None, now: Callable[[], float], changed: Callable[[Escape], None]
+        self,
+        store: Store,
+        gate: str,
+        plan: Plan | None,
+        now: Callable[[], float],
+        changed: Callable[[Escape], None],
+        opened: Callable[[Incident], None],
     ) -> None:
-        self.store, self.gate, self.plan, self.now, self.changed = store, gate, plan, now, changed
+        self.store, self.gate, self.plan, self.now = store, gate, plan, now
+        self.changed, self.opened = changed, opened
 
     async def advance(self) -> bool:
         """Do what is to be done next; True if anything was."""
@@ -60,10 +68,13 @@ class Backstop:
         if plan is None:
             return False
         moved: list[Escape] = []
+        opened: list[Incident] = []
 
         def work(tx: Tx) -> bool:
             moved.clear()
-            return self._work(tx, plan, moved, self.now())
+            did = self._work(tx, plan, moved, self.now())
+            opened[:] = self._incidents(tx, moved)
+            return did
 
         try:
             did = await self.store.transact(work)
@@ -71,7 +82,15 @@ class Backstop:
             return True  # another master was faster
         for escape in moved:
             self.changed(escape)
+        for incident in opened:
+            self.opened(incident)
         return did
+
+    def _incidents(self, tx: Tx, moved: list[Escape]) -> list[Incident]:
+        """What got past the gate is something to learn from, as soon as its landing is known."""
+        blamed = [(one, one.culprit) for one in moved if one.culprit is not None]
+        made = [incidents.escaped(tx, self.gate, one.id, one.test, culprit, self.now()) for one, culprit in blamed]
+        return [one for one in made if one is not None]
 
     def _work(self, tx: Tx, plan: Plan, moved: list[Escape], now: float) -> bool:
         gate = tx.gates.get(self.gate)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.incident import (
@@ -47,6 +48,19 @@ def opened(tx: Tx, move: Move, landings: Iterable[Landing], now: float) -> tuple
         incident, fresh = tx.incidents.open(new_incident(key, landing, cause, now))
         found += [incident] if fresh else []
     return tuple(found)
+
+
+def escaped(tx: Tx, gate: str, escape: int, test: str, culprit: int, now: float) -> Incident | None:
+    """Open the incident of a failure that got past the gate, once its landing is known; None if it was open before.
+
+    The test that found it later is the first to be thought of as the one that catches it.
+    """
+    landing = tx.landings.get(culprit)
+    if landing is None:
+        return None
+    blamed = replace(landing, failing=(test,))
+    incident, fresh = tx.incidents.open(new_incident(f"{gate}/escape/{escape}", blamed, Cause.ESCAPE, now))
+    return incident if fresh else None
 
 
 def new_incident(key: str, landing: Landing, cause: Cause, now: float) -> Incident:

@@ -123,7 +123,8 @@ class Engine(BuildbotService):
         self.builds = Builds(self.master)
         checks = Checks(self.store, plan, self._answered)
         self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self._run_changed, self.pause)
-        self.backstop = Backstop(self.store, self.gate, backstop_of(self.config), self.now, self.events.escape_changed)
+        told = (self.events.escape_changed, self.events.incident_changed)
+        self.backstop = Backstop(self.store, self.gate, backstop_of(self.config), self.now, *told)
         self.rollouts = Rollouts(self.store, self.config, self.folder, self.events)
         self._performer = Performer(self.store, self.builds, checks, trunk, self._notify, self._answered)
 

@@ -17,7 +17,7 @@ from buildbot_cd.engine import views
 from buildbot_cd.engine.apply import answer, apply
 from buildbot_cd.engine.checks import CheckPlan, Checks
 from buildbot_cd.engine.control import Order, OutOfDate
-from buildbot_cd.engine.incidents import order_incident
+from buildbot_cd.engine.incidents import escaped, order_incident
 from buildbot_cd.engine.proofs import file_of
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.store import MemoryStore
@@ -218,3 +218,14 @@ def test_only_a_pytest_s_file_is_taken_from_trunk(test: str, path: str) -> None:
 
 
 LENS = views.Lens(Policy(), NOW)
+
+
+def test_an_escape_opens_one_incident_once_its_landing_is_known() -> None:
+    """The landing's tested revision is the bad one, and the test that found it later is proposed."""
+    yard = Yard()
+    found = yard.store.transact_now(lambda tx: escaped(tx, "shop", 7, TEST, 1, NOW))
+    assert found is not None
+    assert (found.cause, found.landing, found.bad, found.test) == (Cause.ESCAPE, 1, "bad1", TEST)
+    assert found.subject == "tests/test_cart.py::test_total"
+    assert yard.store.transact_now(lambda tx: escaped(tx, "shop", 7, TEST, 1, NOW)) is None
+    assert yard.store.transact_now(lambda tx: escaped(tx, "shop", 8, TEST, 99, NOW)) is None

@@ -54,6 +54,9 @@ def test_an_escape_ends_in_culprit_missing_tag_and_rule(yard: Yard, monkeypatch:
     assert found["probability"] >= 0.99
     assert (found["missing_tag"], found["reason"]) == ("tax", f"missing tag tax on landing 2 ({bad[:12]})")
     assert found["rule"] == "- {paths: [rates.txt], tags: [tax]}"
+    (incident,) = yard.site.get("cd/incidents")["incidents"]
+    assert (incident["cause"], incident["landing"], incident["state"]) == ("escape", 2, "open")
+    assert incident["test"] == "pytest:tests/test_tax.py::test_rate"
     argv = [sys.executable, "-c", "import sys; from buildbot_cd.cli.main import main; sys.exit(main())"]
     argv += ["escapes", "1", "--patch", "--master", yard.site.url]
     patch = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
