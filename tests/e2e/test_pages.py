@@ -243,6 +243,7 @@ def test_a_master_that_is_away_leaves_the_page_with_its_age(bare: Site, look: Ca
     page = look().page
     stage = show(bare, page, busy_day(), "/cd")
     expect(page.get_by_role("heading", name="Open, testing #58, deploying #57")).to_be_visible()
+    expect(page.locator(".bbcd-queue tbody tr")).to_have_count(6)
     stage.silent = True
     assert stage.socket is not None
     stage.socket.close()
