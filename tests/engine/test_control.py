@@ -305,3 +305,12 @@ def test_every_action_is_one_that_the_rules_know() -> None:
             run(order_landing(made, ident, Order(action, "oscar", "x")))  # type: ignore[arg-type]
         except ControlRefused as refused:
             assert "landing 1" in str(refused)  # noqa: PT017 - refused by the rule is what a queued one may be
+
+
+def test_an_answer_may_be_as_long_as_an_incident_takes_it() -> None:
+    """A reason is shown to all who wait and is short; what let something happen may need more words."""
+    text = "x" * 1500
+    order = parse("incident", "answer", {"why": 1, "text": text}, "oscar", 0.0)
+    assert order.more == {"why": 1, "text": text}
+    with pytest.raises(BadOrder, match="at most"):
+        parse("gate", "end_quarantine", {"test": "x" * 5000}, "oscar", 0.0)
