@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from buildbot.process.buildstep import BuildStepCancelled
 from buildbot.process.results import SUCCESS
 from twisted.internet import defer
 
@@ -70,6 +71,8 @@ class BeginRollout(FleetStep):
         """All hosts as they stand once the staging build has ended; None if it ended without having staged."""
         key = str(intent.payload.get("staged_by") or "")
         while (stage := await self.engine.effect(key)) is not None and stage.result is None:
+            if self.stopped:
+                raise BuildStepCancelled
             await self.engine.pause(LOOK)
         if stage is None or not (stage.result or {}).get("ok"):
             return None
