@@ -199,16 +199,19 @@ class Site:
         process.wait(STOP_SECONDS)
 
     def stop(self) -> None:
-        """End everything that this object started: workers first, since they would only try to reconnect."""
-        order = [name for name in self.processes if name != "master"] + ["master"]
-        for name in order:
-            process = self.processes.get(name)
-            if process is not None and process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for name in order:
-            process = self.processes.pop(name, None)
-            if process is not None:
+        """End everything that this object started.
+
+        The master goes first, while its workers can still end what they do for it: Buildbot's clean shutdown waits for
+        ever for a build whose worker went away just as it began.
+        """
+        for names in (["master"], list(self.processes)):
+            running = [self.processes[name] for name in names if name in self.processes]
+            for process in running:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+            for process in running:
                 _end(process)
+        self.processes.clear()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
