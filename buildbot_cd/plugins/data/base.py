@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.data import base, exceptions
+from buildbot.data import exceptions
 from buildbot.www.authz import Forbidden
 from buildbot.www.rest import JSONRPC_CODES, BadJsonRpc2
 from twisted.internet import defer
@@ -15,6 +15,7 @@ from buildbot_cd.engine.control import ACTIONS, BadOrder, Order, OutOfDate, pars
 from buildbot_cd.engine.lookup import engine_of
 from buildbot_cd.engine.views import Lens
 from buildbot_cd.errors import CdError, ConfigError, ControlRefused
+from buildbot_cd.plugins.data.entities import Addressed
 from buildbot_cd.plugins.data.permission import ANONYMOUS, require, said
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ OUT_OF_DATE = -32002
 """JSON-RPC code: what the caller saw is over."""
 
 
-class CdEndpoint(base.Endpoint):
+class CdEndpoint(Addressed):
     """An endpoint whose answer is a function of one transaction."""
 
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> defer.Deferred[Any]:

@@ -10,6 +10,7 @@ from buildbot.data import base, types
 
 from buildbot_cd.engine.views.escapes import escape_view, escapes_view
 from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe, texts
 
 if TYPE_CHECKING:
@@ -69,4 +70,4 @@ class CdEscape(base.ResourceType):
         ended_at = maybe(Number())
         version = types.Integer()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

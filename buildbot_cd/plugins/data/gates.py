@@ -11,6 +11,7 @@ from buildbot.data import base, exceptions, types
 from buildbot_cd.engine.control import order_gate
 from buildbot_cd.engine.views import gate_view, gates_view, history_view, pusher_view
 from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class CdGate(base.ResourceType):
         version = types.Integer()
         now = Number()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class HistoryEndpoint(CdEndpoint):
@@ -127,7 +128,7 @@ class CdHistory(base.ResourceType):
         counts = Json()
         per_day = Json()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class PusherEndpoint(CdEndpoint):
@@ -166,4 +167,4 @@ class CdPusher(base.ResourceType):
         turn = Json()
         now = Number()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

@@ -12,6 +12,7 @@ from buildbot_cd.core.incident import Standing
 from buildbot_cd.engine.incidents import order_incident
 from buildbot_cd.engine.views import incident_view, incidents_view
 from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import page, wanted_from
 
@@ -87,4 +88,4 @@ class CdIncident(base.ResourceType):
         can = texts()
         version = types.Integer()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

@@ -12,6 +12,7 @@ from buildbot_cd.core.landing.values import TERMINAL, State
 from buildbot_cd.engine.control import order_landing
 from buildbot_cd.engine.views import effects_view, landing_view, landings_view, transitions_view
 from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import page, wanted_from
 
@@ -91,7 +92,7 @@ class CdLanding(base.ResourceType):
         can = texts()
         version = types.Integer()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class TransitionsEndpoint(CdEndpoint):
@@ -123,7 +124,7 @@ class CdTransition(base.ResourceType):
         reason = types.String()
         seconds = maybe(Number())
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class EffectsEndpoint(CdEndpoint):
@@ -156,4 +157,4 @@ class CdEffect(base.ResourceType):
         started_at = maybe(Number())
         result = Json()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

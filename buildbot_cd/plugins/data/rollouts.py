@@ -18,6 +18,7 @@ from buildbot_cd.engine.views import (
     verdicts_view,
 )
 from buildbot_cd.plugins.data.base import CdEndpoint, Controlled
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import page, wanted_from
 from buildbot_cd.store.rows import RolloutState
@@ -101,7 +102,7 @@ class CdRollout(base.ResourceType):
         promoted = types.String()
         version = types.Integer()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class HostsEndpoint(CdEndpoint):
@@ -137,7 +138,7 @@ class CdFleet(base.ResourceType):
         addresses = Json()
         errors = Json()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class VerdictsEndpoint(CdEndpoint):
@@ -171,4 +172,4 @@ class CdVerdict(base.ResourceType):
         needed = maybe(Number())
         metrics = Json()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

@@ -10,6 +10,7 @@ from buildbot.data import base, types
 
 from buildbot_cd.engine.views import landing_runs_view, run_view, tests_view
 from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class CdRun(base.ResourceType):
         unknown_tags = Json()
         unknown_tests = Json()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class TestsEndpoint(CdEndpoint):
@@ -108,4 +109,4 @@ class CdTest(base.ResourceType):
         reasons = texts()
         text = types.String()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

@@ -12,6 +12,7 @@ from twisted.internet import threads
 
 from buildbot_cd.engine.views.samples import samples_in_record
 from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe
 
 if TYPE_CHECKING:
@@ -101,4 +102,4 @@ class CdSample(base.ResourceType):
         needed = Number()
         metrics = Json()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

@@ -10,6 +10,7 @@ from buildbot.data import base, types
 
 from buildbot_cd.engine.views import trust_view
 from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe
 
 if TYPE_CHECKING:
@@ -47,4 +48,4 @@ class CdTrust(base.ResourceType):
         quarantines = Json()
         now = Number()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
