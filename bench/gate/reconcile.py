@@ -74,9 +74,9 @@ def fill(engine: sa.Engine, finished: int) -> None:
             connection.exec_driver_sql(INTENTS.format(count=done, at=at, kind=kind, landing=landing))
         for statement in REST:
             connection.exec_driver_sql(statement.format(testing=finished + 1))
-    if engine.dialect.name == "postgresql":  # it does so by itself after a minute; SQLite never does
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("ANALYZE")
+    # PostgreSQL does so by itself after a minute, SQLite when somebody asks for it: the planners then know the sizes.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
 
 
 def look(engine: sa.Engine) -> float:

@@ -9,90 +9,76 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
-
-_Big = sa.BigInteger
+from buildbot_cd.core.landing.values import TERMINAL, IntentState
+from buildbot_cd.store.columns import Big, ident, maybe, metadata, number, text, time
 
 
-def _text(name: str, default: str | None = None) -> sa.Column[str]:
-    """``default`` is what rows have that were written before the column was made."""
-    return sa.Column(name, sa.Text, nullable=False, server_default=default)
+def _listed(*states: str) -> str:
+    return ", ".join(f"'{one}'" for one in sorted(states))
 
 
-def _maybe(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text)
+OPEN = sa.text(f"state NOT IN ({_listed(*TERMINAL)})")
+"""The landings that have not ended: few, however many there ever were, and with an index of their own.
 
+A query finds that index only by the very same words, so it says `OPEN` too. By `state` alone SQLite would not: once it
+has counted (ANALYZE), it takes every state for as frequent as the average, and reads the whole table.
+"""
 
-def _time(name: str, *, nullable: bool = False) -> sa.Column[float]:
-    return sa.Column(name, sa.Double, nullable=nullable)
+UNFINISHED = sa.text(f"state IN ({_listed(IntentState.PENDING, IntentState.STARTED)})")
+"""The same for the intents that somebody still has to perform."""
 
-
-def _number(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column[int]:
-    """``default`` is what rows have that were written before the column was made."""
-    return sa.Column(name, _Big, nullable=nullable, server_default=default)
-
-
-def _ident() -> sa.Column[int]:
-    return sa.Column("id", _Big, primary_key=True, autoincrement=False)
-
-
-writer = sa.Table("cd_writer", metadata, sa.Column("id", _Big, primary_key=True, autoincrement=False))
+writer = sa.Table("cd_writer", metadata, sa.Column("id", Big, primary_key=True, autoincrement=False))
 """Never holds a row. PostgreSQL's writers lock it, so that they go one after the other, as SQLite's do anyhow."""
 
 gate = sa.Table(
     "cd_gate",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    _text("mode"),
-    _text("mode_reason"),
-    _text("mode_by"),
-    _time("mode_until", nullable=True),
-    _number("min_priority", default="0"),
-    _maybe("beneath"),
-    _maybe("trunk"),
-    _maybe("tested"),
-    _maybe("live"),
-    _number("epoch"),
-    _number("version"),
+    text("mode"),
+    text("mode_reason"),
+    text("mode_by"),
+    time("mode_until", nullable=True),
+    number("min_priority", default="0"),
+    maybe("beneath"),
+    maybe("trunk"),
+    maybe("tested"),
+    maybe("live"),
+    number("epoch"),
+    number("version"),
 )
 
 landing = sa.Table(
     "cd_landing",
     metadata,
-    _ident(),
-    _text("gate"),
-    _text("base"),
-    _text("head"),
-    _text("engineer"),
-    _text("subject"),
-    _text("message"),
-    _text("state"),
-    _time("since"),
-    _time("queued_at"),
-    _number("priority"),
-    _number("attempt"),
-    _number("infra_attempts"),
-    _time("not_before", nullable=True),
-    _maybe("candidate"),
-    _text("failing"),
-    _number("cause", nullable=True),
-    _text("revert_kind"),
-    _maybe("revert"),
-    _text("reason"),
-    _number("version"),
-    _text("patch", default=""),
-    _number("relands", nullable=True),
-    _text("emergency", default=""),
+    ident(),
+    text("gate"),
+    text("base"),
+    text("head"),
+    text("engineer"),
+    text("subject"),
+    text("message"),
+    text("state"),
+    time("since"),
+    time("queued_at"),
+    number("priority"),
+    number("attempt"),
+    number("infra_attempts"),
+    time("not_before", nullable=True),
+    maybe("candidate"),
+    text("failing"),
+    number("cause", nullable=True),
+    text("revert_kind"),
+    maybe("revert"),
+    text("reason"),
+    number("version"),
+    text("patch", default=""),
+    number("relands", nullable=True),
+    text("emergency", default=""),
     sa.UniqueConstraint("gate", "head"),
     sa.Index(None, "gate", "id"),
     sa.Index(None, "gate", "patch", "id"),
     sa.Index(None, "gate", "state", "since"),
+    sa.Index("cd_landing_open_idx", "gate", "id", sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
 push = sa.Table(
@@ -100,10 +86,10 @@ push = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("head", sa.Text, primary_key=True),
-    _text("base"),
-    _text("who"),
-    _text("options"),
-    _time("at"),
+    text("base"),
+    text("who"),
+    text("options"),
+    time("at"),
 )
 
 flake = sa.Table(
@@ -111,8 +97,8 @@ flake = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("test", sa.Text, primary_key=True),
-    sa.Column("landing", _Big, primary_key=True, autoincrement=False),
-    _time("at"),
+    sa.Column("landing", Big, primary_key=True, autoincrement=False),
+    time("at"),
     sa.Index(None, "gate", "at"),
 )
 
@@ -121,11 +107,11 @@ quarantine = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("test", sa.Text, primary_key=True),
-    _text("owner"),
-    _text("reason"),
-    _text("by"),
-    _time("at"),
-    _time("until"),
+    text("owner"),
+    text("reason"),
+    text("by"),
+    time("at"),
+    time("until"),
 )
 
 stressed = sa.Table(
@@ -133,30 +119,30 @@ stressed = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("test", sa.Text, primary_key=True),
-    sa.Column("landing", _Big, nullable=False, autoincrement=False),
-    sa.Column("rounds", _Big, nullable=False, autoincrement=False),
-    _time("at"),
+    sa.Column("landing", Big, nullable=False, autoincrement=False),
+    sa.Column("rounds", Big, nullable=False, autoincrement=False),
+    time("at"),
 )
 
 wrong_revert = sa.Table(
     "cd_wrong_revert",
     metadata,
-    sa.Column("landing", _Big, primary_key=True, autoincrement=False),
-    _text("by"),
-    _text("reason"),
-    _time("at"),
+    sa.Column("landing", Big, primary_key=True, autoincrement=False),
+    text("by"),
+    text("reason"),
+    time("at"),
 )
 
 transition = sa.Table(
     "cd_transition",
     metadata,
-    sa.Column("landing", _Big, primary_key=True, autoincrement=False),
-    sa.Column("seq", _Big, primary_key=True, autoincrement=False),
-    _maybe("before"),
-    _text("after"),
-    _time("at"),
-    _text("actor"),
-    _text("reason"),
+    sa.Column("landing", Big, primary_key=True, autoincrement=False),
+    sa.Column("seq", Big, primary_key=True, autoincrement=False),
+    maybe("before"),
+    text("after"),
+    time("at"),
+    text("actor"),
+    text("reason"),
 )
 
 slot = sa.Table(
@@ -164,47 +150,47 @@ slot = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("slot", sa.Text, primary_key=True),
-    _number("landing"),
-    _time("at"),
+    number("landing"),
+    time("at"),
 )
 
 intent = sa.Table(
     "cd_intent",
     metadata,
-    _ident(),
-    _text("key"),
-    _text("gate"),
-    _number("landing", nullable=True),
-    _text("kind"),
-    _text("payload"),
-    _number("epoch"),
-    _time("created_at"),
-    _text("state"),
-    _time("started_at", nullable=True),
-    _maybe("ref"),
-    _maybe("result"),
-    _time("ended_at", nullable=True),
+    ident(),
+    text("key"),
+    text("gate"),
+    number("landing", nullable=True),
+    text("kind"),
+    text("payload"),
+    number("epoch"),
+    time("created_at"),
+    text("state"),
+    time("started_at", nullable=True),
+    maybe("ref"),
+    maybe("result"),
+    time("ended_at", nullable=True),
     sa.UniqueConstraint("key"),
-    sa.Index(None, "state", "gate", "id"),
+    sa.Index("cd_intent_unfinished_idx", "gate", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     sa.Index(None, "landing", "gate", "id"),
 )
 
 run = sa.Table(
     "cd_run",
     metadata,
-    _ident(),
-    _text("key"),
-    _text("gate"),
-    _number("landing", nullable=True),
-    _text("kind"),
-    _text("revision"),
-    _time("created_at"),
-    _text("state"),
-    _time("planned_at", nullable=True),
-    _time("ended_at", nullable=True),
-    _text("selection"),
-    _time("lower_bound", nullable=True),
-    _text("error"),
+    ident(),
+    text("key"),
+    text("gate"),
+    number("landing", nullable=True),
+    text("kind"),
+    text("revision"),
+    time("created_at"),
+    text("state"),
+    time("planned_at", nullable=True),
+    time("ended_at", nullable=True),
+    text("selection"),
+    time("lower_bound", nullable=True),
+    text("error"),
     sa.UniqueConstraint("key"),
     sa.Index(None, "landing", "id"),
     sa.Index(None, "gate", "kind", "id"),
@@ -214,26 +200,26 @@ run = sa.Table(
 run_test = sa.Table(
     "cd_run_test",
     metadata,
-    sa.Column("run", _Big, primary_key=True, autoincrement=False),
-    sa.Column("position", _Big, primary_key=True, autoincrement=False),
-    _text("nid"),
-    _time("estimate"),
-    _time("rank"),
-    _text("requires"),
-    _number("unmet"),
-    _maybe("group"),
-    _maybe("avoid_worker"),
-    _text("state"),
-    _maybe("worker"),
-    _time("claimed_at", nullable=True),
-    _maybe("outcome"),
-    _time("seconds", nullable=True),
-    _text("text"),
-    _time("done_at", nullable=True),
-    sa.Column("crashes", _Big, nullable=False, server_default="0"),
-    _time("lease_until", nullable=True),
-    _time("started_at", nullable=True),
-    _maybe("copied_to"),
+    sa.Column("run", Big, primary_key=True, autoincrement=False),
+    sa.Column("position", Big, primary_key=True, autoincrement=False),
+    text("nid"),
+    time("estimate"),
+    time("rank"),
+    text("requires"),
+    number("unmet"),
+    maybe("group"),
+    maybe("avoid_worker"),
+    text("state"),
+    maybe("worker"),
+    time("claimed_at", nullable=True),
+    maybe("outcome"),
+    time("seconds", nullable=True),
+    text("text"),
+    time("done_at", nullable=True),
+    sa.Column("crashes", Big, nullable=False, server_default="0"),
+    time("lease_until", nullable=True),
+    time("started_at", nullable=True),
+    maybe("copied_to"),
     sa.UniqueConstraint("run", "nid"),
     sa.Index(None, "run", "state", "unmet", "rank", "position"),
 )
@@ -242,9 +228,9 @@ run_test = sa.Table(
 run_need = sa.Table(
     "cd_run_need",
     metadata,
-    sa.Column("run", _Big, primary_key=True, autoincrement=False),
-    sa.Column("need", _Big, primary_key=True, autoincrement=False),
-    sa.Column("position", _Big, primary_key=True, autoincrement=False),
+    sa.Column("run", Big, primary_key=True, autoincrement=False),
+    sa.Column("need", Big, primary_key=True, autoincrement=False),
+    sa.Column("position", Big, primary_key=True, autoincrement=False),
 )
 """The test at ``position`` requires the one at position ``need``; looked up when the requirement's result comes."""
 
@@ -253,11 +239,11 @@ duration = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("nid", sa.Text, primary_key=True),
-    _time("n"),
-    _time("mean"),
-    _time("variance"),
+    time("n"),
+    time("mean"),
+    time("variance"),
     sa.Column("at", sa.Double, nullable=False, server_default="0"),
-    _text("revision", default=""),
+    text("revision", default=""),
 )
 """``at`` is when the test last passed on trunk or a candidate, 0 never, and ``revision`` on which commit."""
 
@@ -266,9 +252,9 @@ worker_speed = sa.Table(
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("worker", sa.Text, primary_key=True),
-    _time("mean"),
-    _number("n"),
-    _time("overhead", nullable=True),
+    time("mean"),
+    number("n"),
+    time("overhead", nullable=True),
 )
 """``mean`` of ln(speed) over ``n`` tests, and the seconds that a chunk costs beside its tests."""
 
@@ -278,7 +264,7 @@ ran = sa.Table(
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("nid", sa.Text, primary_key=True),
     sa.Column("units", sa.LargeBinary, nullable=False),
-    _time("at"),
+    time("at"),
 )
 """``units`` are four bytes for each function and file that the test ran, see `core.selection.function_map`."""
 
@@ -288,8 +274,8 @@ cofailure = sa.Table(
     sa.Column("gate", sa.Text, primary_key=True),
     sa.Column("path", sa.Text, primary_key=True),
     sa.Column("test", sa.Text, primary_key=True),
-    _time("n"),
-    _time("at"),
+    time("n"),
+    time("at"),
 )
 """How often a test failed with changes of a file, as of ``at``; under the test "" how often the file changed."""
 
@@ -297,33 +283,33 @@ catch = sa.Table(
     "cd_catch",
     metadata,
     sa.Column("gate", sa.Text, primary_key=True),
-    sa.Column("run", _Big, primary_key=True, autoincrement=False),
-    _time("at"),
-    _time("needed"),
-    _time("whole"),
+    sa.Column("run", Big, primary_key=True, autoincrement=False),
+    time("at"),
+    time("needed"),
+    time("whole"),
 )
 """Seconds of tests that it took, in the order of a budget, until the first one failed; and of all that were chosen."""
 
 rollout = sa.Table(
     "cd_rollout",
     metadata,
-    _ident(),
-    _text("key"),
-    _text("gate"),
-    _number("landing", nullable=True),
-    _text("release"),
-    _text("candidate"),
-    _number("fence"),
-    _number("seed"),
-    _time("started_at"),
-    _text("plan"),
-    _text("baseline"),
-    _text("state"),
-    _text("stage"),
-    _time("ended_at", nullable=True),
-    _text("reason"),
-    _number("version"),
-    _text("promoted", default=""),
+    ident(),
+    text("key"),
+    text("gate"),
+    number("landing", nullable=True),
+    text("release"),
+    text("candidate"),
+    number("fence"),
+    number("seed"),
+    time("started_at"),
+    text("plan"),
+    text("baseline"),
+    text("state"),
+    text("stage"),
+    time("ended_at", nullable=True),
+    text("reason"),
+    number("version"),
+    text("promoted", default=""),
     sa.UniqueConstraint("key"),
     sa.UniqueConstraint("gate", "fence"),
     sa.Index(None, "gate", "id"),
@@ -333,49 +319,49 @@ rollout = sa.Table(
 rollout_host = sa.Table(
     "cd_rollout_host",
     metadata,
-    sa.Column("rollout", _Big, primary_key=True, autoincrement=False),
+    sa.Column("rollout", Big, primary_key=True, autoincrement=False),
     sa.Column("host", sa.Text, primary_key=True),
-    _text("role"),
-    _text("stage"),
-    _maybe("desired"),
-    _maybe("observed"),
-    _maybe("previous"),
-    _text("phase"),
-    _text("error"),
-    _time("at"),
+    text("role"),
+    text("stage"),
+    maybe("desired"),
+    maybe("observed"),
+    maybe("previous"),
+    text("phase"),
+    text("error"),
+    time("at"),
 )
 
 verdict = sa.Table(
     "cd_verdict",
     metadata,
-    _ident(),
-    _number("rollout"),
-    _text("stage"),
-    _time("at"),
-    _text("kind"),
-    _text("reason"),
-    _text("evidence"),
+    ident(),
+    number("rollout"),
+    text("stage"),
+    time("at"),
+    text("kind"),
+    text("reason"),
+    text("evidence"),
     sa.Index(None, "rollout", "id"),
 )
 
 escape = sa.Table(
     "cd_escapes",
     metadata,
-    _ident(),
-    _text("gate"),
-    _text("test"),
-    _number("run"),
-    _time("found_at"),
-    _text("base"),
-    _text("suspects"),
-    _text("state"),
-    _text("probes"),
-    _number("culprit", nullable=True),
-    _time("probability", nullable=True),
-    _text("told"),
-    _text("reason"),
-    _time("ended_at", nullable=True),
-    _number("version"),
+    ident(),
+    text("gate"),
+    text("test"),
+    number("run"),
+    time("found_at"),
+    text("base"),
+    text("suspects"),
+    text("state"),
+    text("probes"),
+    number("culprit", nullable=True),
+    time("probability", nullable=True),
+    text("told"),
+    text("reason"),
+    time("ended_at", nullable=True),
+    number("version"),
     sa.Index(None, "gate", "state", "id"),
     sa.Index(None, "gate", "test", "id"),
 )
@@ -384,21 +370,21 @@ escape = sa.Table(
 incident = sa.Table(
     "cd_incident",
     metadata,
-    _ident(),
-    _text("key"),
-    _text("gate"),
-    _number("landing", nullable=True),
-    _text("cause"),
-    _text("subject"),
-    _text("bad"),
-    _time("opened_at"),
-    _time("due_at"),
-    _text("state"),
-    _text("whys"),
-    _text("test"),
-    _text("proof"),
-    _time("closed_at", nullable=True),
-    _number("version"),
+    ident(),
+    text("key"),
+    text("gate"),
+    number("landing", nullable=True),
+    text("cause"),
+    text("subject"),
+    text("bad"),
+    time("opened_at"),
+    time("due_at"),
+    text("state"),
+    text("whys"),
+    text("test"),
+    text("proof"),
+    time("closed_at", nullable=True),
+    number("version"),
     sa.UniqueConstraint("key"),
     sa.Index(None, "gate", "state", "id"),
     sa.Index(None, "landing", "id"),

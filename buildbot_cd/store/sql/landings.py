@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from buildbot_cd.core.landing.values import TERMINAL, Landing, Reverted, State, Transition
 from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store.interface_gate import REVERTS_KEPT
+from buildbot_cd.store.schema import OPEN, transition
 from buildbot_cd.store.schema import landing as table
-from buildbot_cd.store.schema import transition
 from buildbot_cd.store.sql.statements import before, find, limited, many, missing, next_id, one
 from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
 
@@ -28,7 +28,7 @@ AT_ONCE = 500
 _STATES = {state.value: state for state in State}
 """By value: a long history has tens of thousands of them, and asking the enumeration takes ten times as long."""
 
-_OPEN = sorted(state.value for state in State if state not in TERMINAL)
+_OPEN = frozenset(state.value for state in State if state not in TERMINAL)
 
 
 class SqlLandings:
@@ -73,10 +73,8 @@ class SqlLandings:
         return None if row is None else _landing(row)
 
     def open(self, gate: str) -> tuple[Landing, ...]:
-        # Sorted here: asked for the order of ids, SQLite goes through all landings that there ever were.
-        where = (table.c.gate == clean(gate)) & table.c.state.in_(_OPEN)
-        rows = many(self._conn, sa.select(table).where(where))
-        return tuple(sorted((_landing(row) for row in rows), key=lambda one: one.id))
+        query = sa.select(table).where(table.c.gate == clean(gate), OPEN).order_by(table.c.id)
+        return tuple(_landing(row) for row in many(self._conn, query))
 
     def recent(self, gate: str, limit: int, before_id: int | None = None) -> tuple[Landing, ...]:
         query = sa.select(table).where(table.c.gate == clean(gate)).order_by(table.c.id.desc()).limit(limited(limit))
@@ -85,8 +83,9 @@ class SqlLandings:
         return tuple(_landing(row) for row in many(self._conn, query))
 
     def find(self, wanted: Wanted) -> tuple[tuple[Landing, ...], int]:
-        few = wanted.since is not None or (wanted.states is not None and set(wanted.states) <= set(_OPEN))
-        rows, total = find(self._conn, table, wanted, few=few)
+        still_open = wanted.states is not None and _OPEN.issuperset(wanted.states)
+        few = still_open or wanted.since is not None
+        rows, total = find(self._conn, table, wanted, few=few, also=(OPEN,) if still_open else ())
         return tuple(_landing(row) for row in rows), total
 
     def update(self, landing: Landing, actor: str, reason: str, at: float) -> Landing:

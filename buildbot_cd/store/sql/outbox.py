@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.core.landing.values import TERMINAL, Effect, EffectKind, Intent, IntentState, State
+from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
 from buildbot_cd.store.interface_gate import FINISHED_KEPT
+from buildbot_cd.store.schema import OPEN, UNFINISHED, landing
 from buildbot_cd.store.schema import intent as table
-from buildbot_cd.store.schema import landing
 from buildbot_cd.store.sql.statements import many, next_id, one
 from buildbot_cd.store.text import as_key, as_stored, clean, fits, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_UNFINISHED = [IntentState.PENDING.value, IntentState.STARTED.value]
 _FINISHED = [IntentState.DONE.value, IntentState.DROPPED.value]
-_OPEN = sorted(state.value for state in State if state not in TERMINAL)
 
 
 class SqlOutbox:
@@ -54,15 +52,15 @@ class SqlOutbox:
         return None if row is None else _intent(row)
 
     def unfinished(self, gate: str | None = None) -> tuple[Intent, ...]:
-        where = table.c.state.in_(_UNFINISHED)
-        return self._where(where if gate is None else where & (table.c.gate == clean(gate)))
+        mine = () if gate is None else (table.c.gate == clean(gate),)
+        return self._where(sa.and_(UNFINISHED, *mine))
 
     def of_landings(self, ids: Iterable[int]) -> tuple[Intent, ...]:
         return self._where(table.c.landing.in_(sorted({one for one in ids if fits(one)})))
 
     def of_open_landings(self, gate: str) -> tuple[Intent, ...]:
         """All intents of the gate's open landings; the snapshot's part, in one query however many there are."""
-        open_ids = sa.select(landing.c.id).where((landing.c.gate == clean(gate)) & landing.c.state.in_(_OPEN))
+        open_ids = sa.select(landing.c.id).where(landing.c.gate == clean(gate), OPEN)
         return self._where(table.c.landing.in_(open_ids))
 
     def for_gate_level(self, gate: str) -> tuple[Intent, ...]:
@@ -88,7 +86,7 @@ class SqlOutbox:
         return self._move(key, {"state": IntentState.DROPPED.value, "ended_at": at})
 
     def _move(self, key: str, values: Mapping[str, Any]) -> bool:
-        where = (table.c.key == clean(key)) & table.c.state.in_(_UNFINISHED)
+        where = sa.and_(table.c.key == clean(key), UNFINISHED)
         return self._conn.execute(sa.update(table).where(where).values(**values)).rowcount == 1
 
     def _where(self, where: sa.ColumnElement[bool]) -> tuple[Intent, ...]:

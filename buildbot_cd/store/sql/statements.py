@@ -65,14 +65,20 @@ def before(column: sa.Column[int], ident: int) -> sa.ColumnElement[bool]:
 
 
 def find(
-    conn: sa.Connection, table: sa.Table, wanted: Wanted, *, few: bool = False
+    conn: sa.Connection,
+    table: sa.Table,
+    wanted: Wanted,
+    *,
+    few: bool = False,
+    also: Sequence[sa.ColumnElement[bool] | sa.TextClause] = (),
 ) -> tuple[list[dict[str, Any]], int]:
     """The asked part of the rows that match, and how many match in all.
 
     ``few``: not many match, wherever they are. SQLite is then kept from going through the table in the order of ids,
     as it does to spare itself the sorting, and takes the index of the conditions.
+    ``also``: conditions that follow from those of ``wanted``, in the words of the index that shall be taken.
     """
-    where = [table.c[name] == value for name, value in wanted.equals.items()]
+    where = [*also, *(table.c[name] == value for name, value in wanted.equals.items())]
     if wanted.landing is not None and not fits(wanted.landing):
         return [], 0
     if wanted.states is not None:
