@@ -11,6 +11,7 @@ from bench.selection import suite
 from bench.selection.mutants import mutants
 from bench.selection.peers import Testmon, file_map, path_rules
 from bench.selection.projects import cache, checkout, git
+from bench.selection.truth import truth
 from buildbot_cd.core.selection import Change, FunctionMap, reached, select
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Base:
     """A project at one revision, which was run and recorded."""
 
     project: Project
+    version: str
     where: Path
     tests: list[Test]
     seconds: Mapping[str, float]
@@ -112,7 +114,7 @@ def base(project: Project, version: str, rounds: int) -> Base:
     entries = seen[-1].entries
     each = sum(len(one.units) for one in entries.values()) / max(len(entries), 1)
     cpu = (min(one.cpu for one in plain), min(one.cpu for one in seen))
-    return Base(project, where, tests, plain[-1].seconds, bad, FunctionMap(entries), cpu, each)
+    return Base(project, version, where, tests, plain[-1].seconds, bad, FunctionMap(entries), cpu, each)
 
 
 def catching(one: Base, wanted: dict[str, int], seed: int, seconds: float) -> Outcome:
@@ -145,14 +147,14 @@ def by_turns(found: Sequence[Mutant]) -> list[Mutant]:
 
 
 def _one(one: Base, mutant: Mutant, revision: str, testmon: Testmon, outcome: Outcome) -> None:
-    truth = suite.run(one.project, one.where, one.tests, recorded=False)
-    if truth.hung:
+    found = truth(one.project, one.version, one.where, one.tests, mutant)
+    if found.hung:
         outcome.skipped += 1
         return
-    if truth.errors:
+    if found.broken:
         outcome.at_collection += 1  # the plan's own collection sees it, whatever is selected
         return
-    bad = truth.bad - one.bad
+    bad = set(found.bad) - one.bad
     chosen = choose(one, mutant.path, revision)
     ways = {
         "function map": chosen,
@@ -163,7 +165,7 @@ def _one(one: Base, mutant: Mutant, revision: str, testmon: Testmon, outcome: Ou
     name = f"{one.project.name} {mutant.kind} {mutant.path}:{mutant.line}"
     lost = bad - chosen
     if lost:  # a test that fails by itself now and then proves nothing
-        again = suite.run(one.project, one.where, one.tests, recorded=False).bad
+        again = truth(one.project, one.version, one.where, one.tests, mutant, look=2).bad
         outcome.flaky += bool(lost - again)
         bad -= lost - again
     for way, nids in ways.items():

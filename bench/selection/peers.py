@@ -56,7 +56,7 @@ class Testmon:
         return {test.nid for test in tests if test.nid.removeprefix("pytest:") in named}
 
     def _call(self, *more: str) -> str:
-        argv = [str(interpreter()), "-m", "pytest", *TESTMON, *more, *self.project.roots]
+        argv = [str(interpreter()), "-m", "pytest", *TESTMON, *more, *self.project.extra, *self.project.roots]
         done = subprocess.run(
             argv,
             cwd=self.where,

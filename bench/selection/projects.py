@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Public projects from their sdists, each a git repository of its own, and an interpreter that runs their tests.
 
-Fetched once into a folder below the system's temporary one (``CD_BENCH_CACHE``). The interpreter is the newest of
-Python 3.12 to 3.14 that is installed, since the function map costs little only there, else the one that runs this.
+Fetched once into a folder below the system's temporary one (``CD_BENCH_CACHE``). The interpreter is the one that
+``CD_BENCH_PYTHON`` names, else the newest of Python 3.12 to 3.14 on the path, since the function map costs little only
+there, else the one that runs this.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -29,13 +31,43 @@ class Project:
     versions: tuple[str, ...]
     path: str = "."
     extra: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
-PROJECTS = (
+DEVELOPED = (
     Project("toolz", "toolz", ("toolz",), ("0.11.2", "0.12.0", "0.12.1", "1.0.0", "1.1.0", "1.2.0")),
     Project("boltons", "boltons", ("tests",), ("23.1.1", "24.0.0", "24.1.0", "25.0.0", "26.1.0", "26.2.0")),
-    Project("attrs", "src", ("tests",), ("23.2.0", "24.2.0", "24.3.0", "25.1.0", "25.4.0", "26.1.0"), path="src"),
+    Project(
+        "attrs",
+        "src",
+        ("tests",),
+        ("23.2.0", "24.2.0", "24.3.0", "25.1.0", "25.4.0", "26.1.0"),
+        path="src",
+        extra=("--hypothesis-seed=0",),
+    ),
 )
+"""What the rules were developed with."""
+
+HELD_OUT = (
+    Project(
+        "marshmallow",
+        "src",
+        ("tests",),
+        ("3.24.2", "3.25.1", "3.26.1", "4.0.0", "4.0.1", "4.1.0"),
+        path="src",
+        needs=("simplejson",),
+    ),
+    Project(
+        "pyparsing",
+        "pyparsing",
+        ("tests",),
+        ("3.1.4", "3.2.0", "3.2.1", "3.2.2", "3.2.3", "3.2.5"),
+        extra=("--ignore=tests/test_diagram.py",),
+    ),
+)
+"""What was looked at only to see whether the rules hold elsewhere."""
+
+PROJECTS = (*DEVELOPED, *HELD_OUT)
 
 
 def cache() -> Path:
@@ -47,23 +79,25 @@ def cache() -> Path:
 
 def interpreter() -> Path:
     """A Python with pytest and the peers, in an environment of its own."""
-    folder = cache() / "python"
+    newest = _newest()
+    folder = cache() / f"python-{hashlib.sha256(newest.encode()).hexdigest()[:8]}"
     python = folder / "bin" / "python"
     if not (folder / ".ready").exists():
-        subprocess.run([_newest(), "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEERS], check=True)
+        needs = [one for project in PROJECTS for one in project.needs]
+        subprocess.run([newest, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEERS, *needs], check=True)
         (folder / ".ready").touch()
     return python
 
 
 def _newest() -> str:
+    given = os.environ.get("CD_BENCH_PYTHON")
+    if given:
+        return given
     for name in ("python3.14", "python3.13", "python3.12"):
-        for place in (
-            shutil.which(name),
-            *sorted(str(one) for one in Path.home().glob(f".pyenv/versions/*/bin/{name}")),
-        ):
-            if place and subprocess.run([place, "-c", ""], capture_output=True, check=False).returncode == 0:
-                return place
+        place = shutil.which(name)
+        if place and subprocess.run([place, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return place
     return sys.executable
 
 

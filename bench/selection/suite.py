@@ -58,7 +58,7 @@ def collect(project: Project, where: Path) -> list[Test]:
     """The tests there."""
     argv = [str(interpreter()), str(PROGRAMS / "pytest_stream.py"), "collect", "--"]
     done = subprocess.run(
-        [*argv, *QUIET, *project.roots],
+        [*argv, *QUIET, *project.extra, *project.roots],
         cwd=where,
         env=surroundings(project),
         capture_output=True,
@@ -72,7 +72,7 @@ def run(project: Project, where: Path, tests: list[Test], *, recorded: bool) -> 
     """Run these tests in one process."""
     argv = [str(interpreter()), str(PROGRAMS / "pytest_stream.py"), "run", "--tests", "-"]
     argv += ["--ran", str(PROGRAMS / "pytest_ran.py")] if recorded else []
-    argv += ["--", *QUIET, *(["--hypothesis-seed=0"] if project.name == "attrs" else []), *project.extra]
+    argv += ["--", *QUIET, *project.extra]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = Ran()
     try:

@@ -79,7 +79,8 @@ class FunctionMap:
         """The tests that ran this unit."""
         wanted = np.uint32(number)
         first, last = (int(np.searchsorted(self._keys, wanted, side)) for side in ("left", "right"))
-        return [self._names[int(at)] for at in self._owners[first:last]]
+        names = self._names
+        return [names[at] for at in self._owners[first:last].tolist()]
 
     def knows(self, path: str) -> bool:
         """Whether a test, or an import, ran something of this file or opened it."""

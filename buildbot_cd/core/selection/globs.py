@@ -83,8 +83,7 @@ class GlobIndex(Generic[T]):
     def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
         self._by_head: dict[str, list[tuple[int, str, str, T]]] = {}
         for number, (glob, value) in enumerate(entries):
-            bare = normal(glob)
-            head, tail = _ends(bare)
+            bare, head, tail = _ends(glob)
             self._by_head.setdefault(head, []).append((number, tail, bare, value))
 
     def find(self, path: str) -> list[tuple[str, T]]:
@@ -97,11 +96,16 @@ class GlobIndex(Generic[T]):
         return [(glob, value) for _, glob, value in sorted(found, key=lambda one: one[0])]
 
 
-def _ends(glob: str) -> tuple[str, str]:
-    """What every match begins and ends with. A literal last part may be a folder: no end is sure."""
+@lru_cache(maxsize=65536)
+def _ends(given: str) -> tuple[str, str, str]:
+    """The glob in its normal form, and what every match begins and ends with.
+
+    A literal last part may be a folder: no end is sure. Kept, since the rules of a repository seldom change.
+    """
+    glob = normal(given)
     first = _WILD.search(glob)
     if first is None:
-        return glob, ""
+        return glob, glob, ""
     if not _WILD.search(glob.rsplit("/", 1)[-1]):
-        return glob[: first.start()], ""
-    return glob[: first.start()], _WILD.split(glob)[-1]
+        return glob, glob[: first.start()], ""
+    return glob, glob[: first.start()], _WILD.split(glob)[-1]

@@ -101,7 +101,7 @@ def reached(
 
     An empty map says nothing, and so does a program that broke off.
     """
-    found: dict[str, list[Evidence]] = defaultdict(list)
+    found: dict[str, tuple[Evidence, ...]] = {}
     if change.whole and known.tests:
         seen = bool(change.witnesses) and all(known.ran(key(*one)) for one in change.witnesses)
         _by_units([one for one in change.units if not (one.later and seen)], known, found)
@@ -109,27 +109,29 @@ def reached(
             _unseen(known, tests, found)
         _below(change.below, tests, found)
     for nid, evidence in (failed or {}).items():
-        found[nid].append(evidence)
-    there = {test.nid for test in tests}
-    return Reached(
-        {nid: tuple(ones) for nid, ones in found.items() if nid in there},
-        _explained(change, known) if change.whole and known.tests else frozenset(),
-    )
+        _add(found, [nid], evidence)
+    found = {test[0]: found[test[0]] for test in tests if test[0] in found}
+    return Reached(found, _explained(change, known) if change.whole and known.tests else frozenset())
 
 
-def _by_units(units: Iterable[Unit], known: FunctionMap, found: dict[str, list[Evidence]]) -> None:
+def _add(found: dict[str, tuple[Evidence, ...]], nids: Iterable[str], evidence: Evidence) -> None:
+    """One more reason for these; what is alike is one object, since a change may reach 40,000 tests."""
+    alone = (evidence,)
+    for nid in nids:
+        before = found.get(nid)
+        found[nid] = alone if before is None else (*before, evidence)
+
+
+def _by_units(units: Iterable[Unit], known: FunctionMap, found: dict[str, tuple[Evidence, ...]]) -> None:
     """A cause that reaches a test by several units counts once, by the one that the fewest tests ran."""
     reach = [(unit, known.ran(key(unit.path, unit.name))) for unit in units]
     by_cause: dict[str, set[str]] = defaultdict(set)
     for unit, nids in sorted(reach, key=lambda one: len(one[1])):
         if nids:
             seen = by_cause[unit.why]
-            evidence = Evidence(
-                f"{shown(unit.why)}; it ran {shown(_told(unit))}", LIKELY * len(nids) ** -SPREAD, direct=True
-            )
-            for nid in nids:
-                if nid not in seen:
-                    found[nid].append(evidence)
+            why = f"{shown(unit.why)}; it ran {shown(_told(unit))}"
+            evidence = Evidence(why, LIKELY * len(nids) ** -SPREAD, direct=True)
+            _add(found, [one for one in nids if one not in seen] if seen else nids, evidence)
             seen.update(nids)
 
 
@@ -137,19 +139,17 @@ def _told(unit: Unit) -> str:
     return unit.path if unit.name == FILE else f"{unit.path}::{unit.name}"
 
 
-def _unseen(known: FunctionMap, tests: Sequence[Test], found: dict[str, list[Evidence]]) -> None:
-    for nid in known.ran(key("", BLIND)):
-        found[nid].append(Evidence("it starts another process, which cannot be looked into", UNSEEN, direct=False))
-    for test in tests:
-        if test.nid not in known.tests:
-            found[test.nid].append(Evidence("it is not in the function map yet", UNSEEN, direct=False))
+def _unseen(known: FunctionMap, tests: Sequence[Test], found: dict[str, tuple[Evidence, ...]]) -> None:
+    blind = Evidence("it starts another process, which cannot be looked into", UNSEEN, direct=False)
+    _add(found, known.ran(key("", BLIND)), blind)
+    new = Evidence("it is not in the function map yet", UNSEEN, direct=False)
+    _add(found, [test[0] for test in tests if test[0] not in known.tests], new)
 
 
-def _below(folders: Mapping[str, str], tests: Sequence[Test], found: dict[str, list[Evidence]]) -> None:
+def _below(folders: Mapping[str, str], tests: Sequence[Test], found: dict[str, tuple[Evidence, ...]]) -> None:
     for folder, why in folders.items():
-        for test in tests:
-            if not folder or test.path.startswith(folder + "/"):
-                found[test.nid].append(Evidence(f"{shown(why)}; it lies below", UNSEEN))
+        inside = [test.nid for test in tests if not folder or test.path.startswith(folder + "/")]
+        _add(found, inside, Evidence(f"{shown(why)}; it lies below", UNSEEN))
 
 
 def _explained(change: UnitChange, known: FunctionMap) -> frozenset[str]:

@@ -40,7 +40,7 @@ class _Names:
     """Resolves what tests call each other; each name once."""
 
     def __init__(self, tests: Sequence[Test]) -> None:
-        self._paths = {test.nid: test.path for test in tests}
+        self._paths = {test[0]: test[1] for test in tests}
         self._known: dict[str, tuple[tuple[str, ...], bool]] = {}
 
     @cached_property
@@ -54,6 +54,8 @@ class _Names:
 
     def of(self, test: Test) -> tuple[str, ...]:
         """The nids that this test requires."""
+        if all(name in self._paths for name in test.requires):  # nearly always
+            return tuple(dict.fromkeys(test.requires))
         needs: dict[str, None] = {}
         for name in test.requires:
             if name not in self._known:
@@ -104,7 +106,7 @@ def _prefixes(nid: str) -> list[str]:
 
 def _refuse_cycles(needs: Mapping[str, tuple[str, ...]]) -> None:
     """Depth first, without recursion: chains may be longer than Python's stack."""
-    done: set[str] = set()
+    done = {nid for nid, after in needs.items() if needs.keys().isdisjoint(after)}  # nearly all, as a rule
     for start in needs:
         if start in done:
             continue
@@ -133,7 +135,7 @@ def closure(chosen: Iterable[str], needs: Mapping[str, tuple[str, ...]]) -> dict
     """All that the chosen tests require and that is not chosen itself, by nid, with a test that requires it."""
     added: dict[str, str] = {}
     seen = set(chosen)
-    stack = sorted(seen & needs.keys(), reverse=True)
+    stack = sorted([nid for nid in needs if nid in seen], reverse=True)
     while stack:
         nid = stack.pop()
         for after in needs.get(nid, ()):

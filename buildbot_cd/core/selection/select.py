@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import heapq
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.selection.globs import GlobIndex
@@ -25,8 +27,9 @@ from buildbot_cd.core.selection.values import Mode
 from buildbot_cd.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from buildbot_cd.core.selection.reached import Evidence
     from buildbot_cd.core.selection.values import Change, Declared, PathRule, Test
 
 _ALL = ("everything runs",)
@@ -64,37 +67,63 @@ def select(
     lost = tuple(UnknownTest(name, near) for name, near in _suggested(absent, index.short_nids() if absent else ()))
     adds = not tags or mode in (Mode.ADD, Mode.BLOCK)
     asked = {**(touched.wanted if adds else {}), **{tag: f"tag {tag} is declared" for tag in tags}}
-    reasons = _reasons(tests, index, asked, touched, named)
-    missing = _missing(tests, index, tags, touched, reached, set(reasons))
-    for nid, evidence in reached.tests.items() if adds else ():
-        reasons[nid].extend([why for why, *_ in evidence[:_TOLD]])
-    for nid, by in closure(reasons, requirements(tests)).items():
+    reasons = _reasons(index, asked, touched, named)
+    missing = _missing(index, tags, touched, reached, reasons)
+    near = reached.tests if adds else {}
+    for nid, by in closure({*reasons, *near}, requirements(tests)).items():
         reasons[nid].append(f"required by {by}")
     everything = _everything(said, tags, (*unknown, *lost), touched, index)
     if mode is Mode.OBSERVE:
         missing = tuple(one._replace(quiet=True) for one in missing)
-    chosen, skipped = _split(tests, reasons, everything)
+    chosen, skipped = _split(index, reasons, near, everything)
     return Selection(chosen, skipped, missing, unknown, lost, everything)
 
 
 class _Index:
-    """The tests by what they are asked for."""
+    """The tests by what they are asked for. What many tests have is counted, not listed: there may be 40,000 tests."""
 
     def __init__(self, tests: Sequence[Test], known_tags: Collection[str]) -> None:
-        self.nids = {test.nid for test in tests}
-        self.by_tag: dict[str, list[str]] = defaultdict(list)
-        self.by_path: dict[str, list[str]] = defaultdict(list)
+        self.order = [test[0] for test in tests]
+        self.tagged = [test[2] for test in tests]
+        self.nids = set(self.order)
+        self.paths = [test[1] for test in tests]
+        self.files = set(self.paths)
+        self.always = [test[0] for test in tests if test[5]]
         readers: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        for test in tests:
-            self.by_path[test.path].append(test.nid)
-            for tag in test.tags:
-                self.by_tag[tag].append(test.nid)
-            if test.data:
-                readers[test.data].append(test.nid)
+        for test in [one for one in tests if one[6]]:
+            readers[test.data].append(test.nid)
+        self.counts: dict[str, int] = defaultdict(int)
+        for tags, count in Counter(self.tagged).items():
+            for tag in tags:
+                self.counts[tag] += count
         self.data = GlobIndex((glob, nids) for globs, nids in readers.items() for glob in globs)
-        self.tags = {*self.by_tag, *known_tags}
+        self.tags = {*self.counts, *known_tags}
         if len(self.nids) != len(tests):
             raise SelectionError(f"the test {_twice(tests)} was collected twice; give its parameters ids of their own")
+
+    @cached_property
+    def by_path(self) -> Mapping[str, list[str]]:
+        """The tests in each file: only made if a change names a file of tests."""
+        found: dict[str, list[str]] = {path: [] for path in self.files}
+        for nid, path in zip(self.order, self.paths, strict=True):
+            found[path].append(nid)
+        return found
+
+    def inside(self, files: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The tests in these files, each with its file."""
+        if not self.files.isdisjoint(files):
+            wanted = frozenset(files)
+            yield from ((nid, path) for nid, path in zip(self.order, self.paths, strict=True) if path in wanted)
+
+    def bearers(self, tags: Collection[str]) -> Iterator[tuple[str, frozenset[str]]]:
+        """The tests that carry one of the tags or more, each with all that it carries."""
+        if not self.counts.keys().isdisjoint(tags):
+            wanted = frozenset(tags)
+            yield from ((nid, has) for nid, has in self.tests() if not has.isdisjoint(wanted))
+
+    def tests(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """All tests in their order, each with its tags."""
+        return zip(self.order, self.tagged, strict=True)
 
     def short_nids(self) -> set[str]:
         """The ids as people write them."""
@@ -138,7 +167,7 @@ def _touch(change: Change, rules: Sequence[PathRule], index: _Index, explained: 
         read = index.data.find(path)
         for glob, nids in read:
             touched.readers.setdefault(f"reads {shown(path)} (data {glob})", []).extend(nids)
-        if path in index.by_path:
+        if path in index.files:
             touched.test_files.append(path)
         elif not found and not read and name not in explained:
             touched.stray.append(path)
@@ -158,78 +187,71 @@ def _named(said: Declared, index: _Index) -> tuple[list[str], list[str]]:
     return nids, absent
 
 
-def _reasons(
-    tests: Sequence[Test], index: _Index, asked: dict[str, str], touched: _Touched, named: list[str]
-) -> dict[str, list[str]]:
+def _reasons(index: _Index, asked: dict[str, str], touched: _Touched, named: list[str]) -> dict[str, list[str]]:
     """By nid, why it runs, for those that something asks for; ``asked`` are tags, each with its reason."""
     reasons: dict[str, list[str]] = defaultdict(list)
-    for tag, why in asked.items():
-        for nid in index.by_tag.get(tag, ()):
-            reasons[nid].append(why)
-    for path in touched.test_files:
-        for nid in index.by_path[path]:
-            reasons[nid].append(f"{shown(path)} changed")
+    places = {tag: place for place, tag in enumerate(asked)}
+    for nid, tags in index.bearers(asked):
+        reasons[nid] += [asked[tag] for tag in sorted(tags & asked.keys(), key=places.__getitem__)]
+    for nid, path in index.inside(touched.test_files):
+        reasons[nid].append(f"{shown(path)} changed")
     for why, nids in touched.readers.items():
         for nid in nids:
             reasons[nid].append(why)
     for nid in named:
         reasons[nid].append("named by the change")
-    for test in tests:
-        if test.always:
-            reasons[test.nid].append("runs always")
+    for nid in index.always:
+        reasons[nid].append("runs always")
     return reasons
 
 
 def _missing(
-    tests: Sequence[Test],
-    index: _Index,
-    tags: tuple[str, ...],
-    touched: _Touched,
-    reached: Reached,
-    chosen: Collection[str],
+    index: _Index, tags: tuple[str, ...], touched: _Touched, reached: Reached, chosen: Collection[str]
 ) -> tuple[MissingTag, ...]:
     """Tags that rules want, and the fewest tags beside them that tests carry which the map names and nobody chose."""
     found = {
-        tag: MissingTag(tag, because, len(index.by_tag.get(tag, ())))
+        tag: MissingTag(tag, because, index.counts.get(tag, 0))
         for tag, because in touched.wanted.items()
         if tag not in tags
     }
     if not tags:
         return tuple(found.values())
-    found |= _fewest(tests, index, reached, chosen, found.keys())
+    found |= _fewest(index, reached, chosen, found.keys())
     return tuple(found.values())
 
 
-def _fewest(
-    tests: Sequence[Test], index: _Index, reached: Reached, chosen: Collection[str], told: Collection[str]
-) -> dict[str, MissingTag]:
+def _fewest(index: _Index, reached: Reached, chosen: Collection[str], told: Collection[str]) -> dict[str, MissingTag]:
     """The tag that most of the tests carry which nobody chose, then the one that most of the others do, and so on."""
-    alike: dict[frozenset[str], tuple[int, str]] = {}  # of tests with the same tags: how many, and why the first
-    near = reached.tests
-    for nid, _, tags, *_ in tests:
-        if nid in near and nid not in chosen and tags.isdisjoint(told) and (why := reached.direct(nid)):
-            count, first = alike.get(tags, (0, why))
-            alike[tags] = (count + 1, first)
+    direct = {nid for nid, evidence in reached.tests.items() if evidence[0].direct or reached.direct(nid)}
+    direct.difference_update(chosen)
+    if not direct:
+        return {}
+    concerned = [(tags, nid) for nid, tags in index.tests() if nid in direct]
+    alike = Counter([tags for tags, _ in concerned])
+    first = dict(reversed(concerned))
     bearers: dict[str, list[frozenset[str]]] = defaultdict(list)
     counts: dict[str, int] = defaultdict(int)
-    for tags, (count, _) in alike.items():
-        for tag in tags:
-            bearers[tag].append(tags)
-            counts[tag] += count
+    for tags, count in alike.items():
+        if tags.isdisjoint(told):
+            for tag in tags:
+                bearers[tag].append(tags)
+                counts[tag] += count
     found: dict[str, MissingTag] = {}
-    while alike and counts:
-        most = max(counts.values())
-        if not most:
-            break  # what is left carries no tag
-        tag = min(name for name, count in counts.items() if count == most)
+    heap = [(-count, tag) for tag, count in counts.items()]
+    heapq.heapify(heap)
+    while heap:
+        most, tag = heapq.heappop(heap)
+        if -most != counts[tag]:  # others have taken some of its tests
+            if counts[tag]:
+                heapq.heappush(heap, (-counts[tag], tag))
+            continue
         open_ = [tags for tags in bearers[tag] if tags in alike]
-        because = f"{alike[open_[0]][1]}; {counts[tag]} tests of {tag} are concerned"
-        found[tag] = MissingTag(tag, because, len(index.by_tag[tag]))
+        because = f"{reached.direct(first[open_[0]])}; {counts[tag]} tests of {tag} are concerned"
+        found[tag] = MissingTag(tag, because, index.counts.get(tag, 0))
         for tags in open_:
-            count, _ = alike.pop(tags)
+            count = alike.pop(tags)
             for name in tags:
                 counts[name] -= count
-        del counts[tag]
     return found
 
 
@@ -261,19 +283,29 @@ def _everything(
 
 
 def _split(
-    tests: Sequence[Test], reasons: dict[str, list[str]], everything: str | None
+    index: _Index, reasons: Mapping[str, list[str]], near: Mapping[str, tuple[Evidence, ...]], everything: str | None
 ) -> tuple[tuple[Choice, ...], dict[str, tuple[str, ...]]]:
-    chosen = []
+    """The tests that run, in their order, and those that do not, by reason."""
+    said: dict[int, tuple[str, ...]] = {}  # by the identity of the evidence, which many tests share
+
+    def why(nid: str) -> tuple[str, ...]:
+        words, evidence = reasons.get(nid), near.get(nid)
+        if evidence is None:
+            return tuple(dict.fromkeys(words)) if words else _ALL
+        more = said.get(id(evidence))
+        if more is None:
+            more = said[id(evidence)] = tuple([one.why for one in evidence[:_TOLD]])
+        return tuple(dict.fromkeys((*words, *more))) if words else more
+
+    wanted = reasons.keys() | near.keys()
+    nids = index.order if everything is not None else [nid for nid in index.order if nid in wanted]
+    chosen = tuple([Choice(nid, why(nid)) for nid in nids])
     left_out: dict[frozenset[str], list[str]] = defaultdict(list)
-    for test in tests:
-        why = reasons.get(test.nid)
-        if why:
-            chosen.append(Choice(test.nid, (why[0],) if len(why) == 1 else tuple(dict.fromkeys(why))))
-        elif everything is not None:
-            chosen.append(Choice(test.nid, _ALL))
-        else:
-            left_out[test.tags].append(test.nid)
-    return tuple(chosen), {_unwanted(tags): tuple(nids) for tags, nids in left_out.items()}
+    if everything is None:
+        for nid, tags in index.tests():
+            if nid not in wanted:
+                left_out[tags].append(nid)
+    return chosen, {_unwanted(tags): tuple(nids) for tags, nids in left_out.items()}
 
 
 def _unwanted(tags: frozenset[str]) -> str:
