@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``kill -9`` of the fan-out daemon, of the deploy worker and of the master at random moments of real rollouts.
 
-``CD_FLEET_KILLS=100`` makes it a hundred (`make fleet-kills`); ``CD_FLEET_SEED`` chooses other moments.
+``CD_FLEET_KILLS=100`` makes it a hundred (`make fleet-kills`); ``CD_FLEET_SEED`` chooses other moments. They come in
+portions, each on a master and a fleet of its own and with moments of its own: one can be run again alone.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ KILLS = int(os.environ.get("CD_FLEET_KILLS", "3"))
 SEED = int(os.environ.get("CD_FLEET_SEED", "1"))
 A_LANDING = 3
 """Kills within one landing's way."""
+PORTION = 9
+PORTIONS = [min(PORTION, KILLS - first) for first in range(0, KILLS, PORTION)]
+"""How many kills each portion has."""
 VICTIMS = ("daemon", "deploy-1", "master")
-pytestmark = [pytest.mark.integration, pytest.mark.sshd, pytest.mark.timeout(180 + 40 * KILLS)]
+pytestmark = [pytest.mark.integration, pytest.mark.sshd, pytest.mark.timeout(180 + 40 * PORTION)]
 
 
 @contextmanager
@@ -72,9 +76,10 @@ def kill(yard: Yard, victim: str) -> None:
 
 
 @pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing() or "there")
-def test_whoever_dies_every_host_ends_on_the_release_on_record(yard: Yard) -> None:
+@pytest.mark.parametrize("portion", range(len(PORTIONS)))
+def test_whoever_dies_every_host_ends_on_the_release_on_record(yard: Yard, portion: int) -> None:
     """Each landing goes live in the end, on all hosts, and no reader of `current` ever missed it."""
-    rng, left, number = random.Random(SEED), KILLS, 0
+    rng, left, number = random.Random(f"{SEED}/{portion}"), PORTIONS[portion], 0
     with sshd.ssh_fleet(yard.directory / "sshd", sshd.ADDRESSES[:6]) as servers, reading(yard) as missed:
         yard.start(fleet=over_ssh(yard, servers))
         while left > 0:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``kill -9`` of the fan-out daemon, or of the command that waits for it, at random moments.
 
-``CD_FLEET_KILLS=100`` makes it a hundred; ``CD_FLEET_SEED`` chooses other moments.
+``CD_FLEET_KILLS=100`` makes it a hundred; ``CD_FLEET_SEED`` chooses other moments. They come in portions, each on
+empty hosts and with moments of its own.
 """
 
 import os
@@ -19,7 +20,10 @@ from buildbot_cd.testing.fleet import FleetClient, events_of, last
 
 KILLS = int(os.environ.get("CD_FLEET_KILLS", "6"))
 SEED = int(os.environ.get("CD_FLEET_SEED", "1"))
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120 + 20 * KILLS)]
+PORTION = 20
+PORTIONS = [min(PORTION, KILLS - first) for first in range(0, KILLS, PORTION)]
+"""How many kills each portion has."""
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120 + 20 * PORTION)]
 
 
 class Record:
@@ -64,9 +68,12 @@ class Record:
         return True
 
 
-def test_after_kills_at_random_moments_every_host_is_where_the_record_says(client: FleetClient, payload: Path) -> None:
+@pytest.mark.parametrize("portion", range(len(PORTIONS)))
+def test_after_kills_at_random_moments_every_host_is_where_the_record_says(
+    client: FleetClient, payload: Path, portion: int
+) -> None:
     """Every host ends on the release on record, and a reader of `current` never missed it."""
-    rng, record = random.Random(SEED), Record(client)
+    rng, record = random.Random(f"{SEED}/{portion}"), Record(client)
     for release in ("r-1", "r-2"):
         assert client(verb="stage", release=release, payload=str(payload))[0] == 0
     assert client(verb="switch", release="r-1", restart=["true"])[0] == 0
@@ -83,7 +90,7 @@ def test_after_kills_at_random_moments_every_host_is_where_the_record_says(clien
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        for number in range(KILLS):
+        for number in range(PORTIONS[portion]):
             release = f"r-{2 - number % 2}"
             record.want(release)
             begun = time.monotonic()
