@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What really fails with a fault: every test is run. Kept in the bench's cache, since it takes nearly all of the time."""
+"""What really fails with a fault: every test is run. Kept in the bench's cache: nearly all of the time goes there."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.data import base, types
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _TWO_NAMES = "graphql_name" in inspect.signature(types.Entity.__init__).parameters
 _ONE_TEXT = isinstance(base.Endpoint.pathPatterns, str)
@@ -24,10 +24,8 @@ def entity(kind: type[types.Entity], name: str) -> types.Entity:
 
     Its name in GraphQL ("CdLanding") is never seen: GraphQL starts from root links, and ours have none.
     """
-    make: Any = kind
-    if not _TWO_NAMES:
-        return make(name)
-    return make(name, "".join(part.capitalize() for part in name.split("_")))
+    make: Callable[..., types.Entity] = kind
+    return make(name, "".join(part.capitalize() for part in name.split("_"))) if _TWO_NAMES else make(name)
 
 
 def addresses(patterns: Sequence[str]) -> list[str] | str:

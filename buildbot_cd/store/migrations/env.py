@@ -3,12 +3,12 @@
 
 from alembic import context
 
-from buildbot_cd.store.schema import metadata
+from buildbot_cd.store import schema
 from buildbot_cd.store.upgrade import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=schema.writer.metadata,
     version_table=VERSION_TABLE,
 )
 context.run_migrations()
