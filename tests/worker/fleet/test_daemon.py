@@ -79,6 +79,9 @@ def test_a_killed_client_stops_its_request_but_not_the_daemon(client: FleetClien
         pids = until(lambda: len(found := [root / "slow.pid" for root in roots if (root / "slow.pid").exists()]) == 2
                      and all(path.read_text() for path in found) and found, "two hosts at work")  # fmt: skip
         process.kill()
+    # the daemon has seen that end once it answers anybody who came later; until then it would begin a third host
+    idle = [host for host in client.base["hosts"] if client.root / host["name"] / "slow.pid" not in pids]
+    assert client(verb="status", hosts=idle)[0] == 0
     for path in pids:
         os.kill(int(path.read_text()), signal.SIGKILL)
     code, events = client(verb="status")
