@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from twisted.internet import defer
@@ -12,7 +13,7 @@ from buildbot_cd.core.landing.message import compose
 from buildbot_cd.core.landing.values import Intent, IntentState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Iterable, Iterator, Mapping
 
     from buildbot.master import BuildMaster
 
@@ -32,12 +33,20 @@ GIVE_UP = 3600.0
 
 @runtime_checkable
 class Notifier(Protocol):
-    """A service that takes messages: ``reporters.cd.LandingNotifier``, or one of your own in ``c['services']``."""
+    """A service that takes messages: ``reporters.cd.LandingNotifier``, or one of your own in ``c['services']``.
+
+    One that tells in several ways may have ``landing_channels()``, which names them: ``{"mail": send, ...}``, each with
+    the arguments of ``landing_notice``. Then each way is tried, and recorded, by itself.
+    """
 
     name: str
 
     def landing_notice(self, what: str, message: Message, landing: Landing | None) -> Awaitable[None]:
         """Deliver it; what it raises is logged, and it is asked again."""
+
+
+Send = Callable[[str, "Message", "Landing | None"], "Awaitable[None]"]
+"""One way to somebody: the kind of notice, the message, its landing."""
 
 
 class Notices:
@@ -64,8 +73,12 @@ class Notices:
             work = defer.ensureDeferred(self._deliver(intent, notifiers))
             self.running[intent.key] = work
             work.addErrback(lambda failure: log.err(failure, f"buildbot_cd: {intent.key} is tried again later"))
-            work.addBoth(lambda _: self.running.pop(intent.key, None))
+            work.addBoth(self._ended, intent.key)
         return False
+
+    def _ended(self, _result: object, key: str) -> None:
+        # It gives back nothing: a Deferred that were its own result would never end, nor would whoever waits for it.
+        self.running.pop(key, None)
 
     def notifiers(self) -> list[Notifier]:
         """The services of this master that take messages."""
@@ -82,16 +95,16 @@ class Notices:
         message = compose(intent.key, what, landing, intent.payload, intent.gate, pages)
         done = set((intent.ref or "").split("\n")) - {""}
         lost: list[str] = []
-        for one in notifiers:
-            if one.name in done:
+        for name, send in channels(notifiers):
+            if name in done:
                 continue
             try:
-                await one.landing_notice(what, message, landing)
+                await send(what, message, landing)
             except Exception:  # noqa: BLE001 - whatever a notifier raises, the others have their turn
-                log.err(None, f"buildbot_cd: {one.name} could not deliver {intent.key}")
-                lost.append(one.name)
+                log.err(None, f"buildbot_cd: {name} could not deliver {intent.key}")
+                lost.append(name)
                 continue
-            done.add(one.name)
+            done.add(name)
             await self._reached(intent.key, done)
         now = self.master.reactor.seconds()
         if lost and now - intent.created_at <= GIVE_UP:
@@ -103,6 +116,17 @@ class Notices:
     async def _reached(self, key: str, names: set[str]) -> None:
         """Record who has it, so that whoever goes on after a crash does not tell them again."""
         await self.store.transact(lambda tx: tx.outbox.set_ref(key, "\n".join(sorted(names))))
+
+
+def channels(notifiers: Iterable[Notifier]) -> Iterator[tuple[str, Send]]:
+    """Every way to tell, by the name under which its delivery is recorded."""
+    for one in notifiers:
+        own = getattr(one, "landing_channels", None)
+        if own is None:
+            yield one.name, one.landing_notice
+        else:
+            for name, send in own().items():
+                yield f"{one.name}/{name}", send
 
 
 def _claim(tx: Tx, key: str, now: float) -> bool:

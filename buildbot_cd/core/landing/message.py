@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from buildbot_cd.core.landing.values import Landing
 
@@ -16,17 +18,26 @@ SUBJECTS = {
     "passed": "Passed: {change}",
     "settling": "On the whole fleet: {change}",
     "live": "Live: {change}",
-    "reverted": "Taken back: {change}",
+    "rolled_back": "{culprit}; rolled back: {change}",
+    "reverted": "{culprit}; taken back: {change}",
     "evicted": "Taken back with another change: {change}",
     "bypassed": "Decided by hand: {change}",
     "retest": "Tested again: {change}",
     "held": "Waits, and not because of the change: {change}",
     "halted": "The gate has stopped: {change}",
 }
-"""By kind of notice, the subject; ``{change}`` is the first line of the newest commit."""
+"""By kind of notice, the subject. ``{change}`` is the first line of the newest commit, ``{culprit}`` the test that
+failed or the metric that got worse; where neither did (a withdrawal), it is left out.
+"""
 
 WIDTH = 150
-"""Characters of a change's first line in a subject."""
+"""Characters of a subject."""
+
+CULPRIT = 90
+"""Characters of a test's or a metric's name in a subject: enough of the change is seen beside it."""
+
+FEW = 10
+"""Tests that a body lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +57,49 @@ def compose(
         reason = str(payload.get("reason") or "look at the gate's page")
         return Message(ident, _line(f"The gate {gate} has stopped"), f"{reason}\n\nPage: {pages}#/cd\n")
     change = landing.subject or f"landing {landing.id}"
-    subject = _line(SUBJECTS.get(what, what.replace("_", " ").capitalize() + ": {change}").replace("{change}", change))
     parts = [f"Landing {landing.id} of {gate}, {landing.base[:12]}..{landing.head[:12]}: {change}", ""]
     parts += _told(what, landing, payload)
-    return Message(ident, subject, "\n".join([*parts, "", f"Page: {pages}#/cd/landings/{landing.id}", ""]))
+    rollout = payload.get("rollout")
+    parts += ["", *([f"Rollout: {pages}#/cd/rollouts/{rollout}"] if rollout else [])]
+    body = "\n".join([*parts, f"Page: {pages}#/cd/landings/{landing.id}", ""])
+    return Message(ident, _subject(what, change, payload), body)
+
+
+def _subject(what: str, change: str, payload: Mapping[str, Any]) -> str:
+    form = SUBJECTS.get(what, what.replace("_", " ").capitalize() + ": {change}")
+    culprit = _culprit([str(one) for one in payload.get("failing", ())])
+    if what == "reverted" and payload.get("sha") is None:
+        form = form.replace("taken back", "would have been taken back")
+    if not culprit and "{culprit}; " in form:
+        plain = form.replace("{culprit}; ", "")
+        form = plain[:1].upper() + plain[1:]
+    # The change comes last: what stands in braces in a commit or a test's name is not filled in.
+    before, _, after = form.partition("{change}")
+    return _line(before.replace("{culprit}", culprit) + change + after)
+
+
+def _culprit(failing: Sequence[str]) -> str:
+    """The first that failed and how many more did, as the beginning of a sentence; empty if none did."""
+    if not failing:
+        return ""
+    first, more = named(failing[0]), len(failing) - 1
+    short = first if len(first) <= CULPRIT else f"…{first[1 - CULPRIT :]}"
+    verb = "got worse" if failing[0].startswith("metric ") else "failed"
+    return f"{short} and {more} more {verb}" if more else f"{short} {verb}"
+
+
+def named(failing: str) -> str:
+    """One that failed, for people: a test by its id, a builder by its name, a metric as it is."""
+    builder = failing.removeprefix("builder:")
+    return failing.removeprefix("pytest:") if builder == failing else f"check {builder}"
 
 
 def _told(what: str, landing: Landing, payload: Mapping[str, Any]) -> list[str]:
-    reason = str(payload.get("reason") or landing.reason)
+    reason = unsigned(str(payload.get("reason") or landing.reason))
     if what == "reverted":
         return [*_failing(payload, reason), *_back(landing, payload)]
+    if what == "rolled_back":
+        return [reason, *_out_of_production(payload)]
     if what == "evicted":
         return [reason, *_back(landing, payload)]
     if what == "retest":
@@ -73,17 +117,45 @@ def _told(what: str, landing: Landing, payload: Mapping[str, Any]) -> list[str]:
     return [reason] if reason else []
 
 
+_SIGNED = re.compile(
+    r"^(rolled back|withdrawn|held|released|emergency|trunk was rewritten by hand and taken as it stands)"
+    r",? by .*?(?=: |$)"
+)
+"""The beginning of an order's reason, as `control` and `adopt` write it."""
+
+
+def unsigned(reason: str) -> str:
+    """The reason of an order without who gave it, which the record keeps: a message tells what, and why."""
+    return _SIGNED.sub(r"\1", reason)
+
+
+def _out_of_production(payload: Mapping[str, Any]) -> list[str]:
+    """How far it had come, and what follows by itself."""
+    hosts, fleet = payload.get("hosts"), payload.get("fleet")
+    of = f" of {fleet}" if fleet else ""
+    carried = {None: "Its hosts are", 0: "No host carried it any more: all are", 1: f"1 host{of} carried it, and is"}
+    said = carried.get(hosts, f"{hosts}{of} hosts carried it, and are")
+    return [
+        f"{said} on the release from before.",
+        "Production needs nothing. Its commits are taken back on trunk next; a message says how to land them again.",
+        "What let it come so far is asked in its incident, which a regression test closes: `buildbot-cd incidents`.",
+    ]
+
+
 def _failing(payload: Mapping[str, Any], reason: str) -> list[str]:
     failing = [str(one) for one in payload.get("failing", ())]
-    more = [f"... and {len(failing) - 10} more"] if len(failing) > 10 else []
+    more = [f"  ... and {len(failing) - FEW} more"] if len(failing) > FEW else []
     tests = [one.removeprefix("pytest:") for one in failing if one.startswith("pytest:")]
-    again = [f"To see it fail: python -m pytest {' '.join(repr(one) for one in tests[:3])}"] if tests else []
-    return [reason, *(f"  {one}" for one in failing[:10]), *more, *again]
+    again = [f"To see it fail: python -m pytest {shlex.join(tests[:3])}"] if tests else []
+    return [reason, *(f"  {named(one)}" for one in failing[:FEW]), *more, *again]
 
 
 def _back(landing: Landing, payload: Mapping[str, Any]) -> list[str]:
+    sha = payload.get("sha")
+    if sha is None:
+        return ["This gate only watches: nothing was changed on trunk."]
     return [
-        f"Taken back on trunk by {payload.get('sha', 'a commit')}. Nothing is lost; to land it again:",
+        f"Taken back on trunk by {sha}. Nothing is lost; to land it again:",
         f"  git fetch && git cherry-pick {landing.base[:12]}..{landing.head[:12]}",
         "then mend it, try it with `buildbot try`, and push.",
     ]

@@ -105,9 +105,7 @@ def rolled_back(
     After some tries the gate is halted too, so that people are called; production is tried on all the same.
     """
     if result.get("ok"):
-        if not may_revert(snapshot, landing):
-            return None
-        return begin_revert(snapshot, landing, "deploy", landing.failing, landing.reason, policy, now)
+        return _out_of_production(snapshot, landing, result, policy, now)
     pause = min(policy.backoff * 2**landing.infra_attempts, policy.backoff_most)
     again = replace(landing, infra_attempts=landing.infra_attempts + 1)
     reason = str(result.get("reason") or "some hosts could not be rolled back")
@@ -117,3 +115,15 @@ def rolled_back(
         return Move(reason, landings=(again,), effects=(ask, notice(again, "held", reason=reason)))
     gate = halted_gate(snapshot.gate, f"landing {landing.id} cannot be taken out of production: {reason}")
     return Move(reason, landings=(again,), gate=gate, effects=(ask, notice(again, "halted", reason=reason)))
+
+
+def _out_of_production(
+    snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float
+) -> Move | None:
+    """Tell that no host carries it any more, at once, and revert its commits as soon as that may be."""
+    more = {name: result[name] for name in ("hosts", "fleet", "rollout") if name in result}
+    owner, told = notice(landing, "rolled_back", failing=list(landing.failing), **more)
+    if may_revert(snapshot, landing):
+        move = begin_revert(snapshot, landing, "deploy", landing.failing, landing.reason, policy, now)
+        return replace(move, effects=(*move.effects, (owner, told)))
+    return None if told.key in snapshot.intents else Move(landing.reason, landings=(landing,), effects=((owner, told),))

@@ -34,11 +34,15 @@ STATES = {
     "settling": ("pending", "is on the whole fleet, and is watched on"),
     "live": ("success", "is live on the whole fleet"),
     "bypassed": ("success", "was decided on by hand"),
+    "rolled_back": ("failure", "was taken out of production"),
     "reverted": ("failure", "was taken back"),
     "evicted": ("failure", "was taken back with another change"),
     "halted": ("error", "waits for a person"),
 }
 """By kind of message: the state in GitHub's words, and what becomes of the commit."""
+
+LAST = frozenset({"live", "bypassed", "reverted", "evicted"})
+"""What is told of a landing that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,8 @@ class CommitStatus(ReporterBase):
         if landing is None or what not in STATES:
             return
         state, says = STATES[what]
+        if landing.state.terminal and what not in LAST:
+            return  # it comes late, after an answer that the server did not give: the last word is out, or on its way
         page = next((line[6:] for line in message.body.splitlines() if line.startswith("Page: ")), "")
         body = {
             "state": self.server.states[state],
@@ -139,7 +145,8 @@ class CommitStatus(ReporterBase):
         master: Any = self.master
         fetcher = Fetcher(master.reactor, timeout=SECONDS, max_bytes=MOST)
         try:
-            given = {self.server.header: self.server.token.format(self.token)}
+            # GitHub refuses whoever does not say what program it is.
+            given = {self.server.header: self.server.token.format(self.token), "User-Agent": "buildbot_cd"}
             code, said = await fetcher.post_json(self.url + path, body, given)
         finally:
             await fetcher.close()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.landing.message import Message
     from buildbot_cd.core.landing.values import Landing
+    from buildbot_cd.engine.notices import Send
 
 SECONDS = 20.0
 MOST = 100_000
@@ -67,15 +68,22 @@ class LandingNotifier(MailNotifier):
         yield super().reconfigService(fromaddr or "nobody@localhost", generators=[], **kwargs)
 
     async def landing_notice(self, what: str, message: Message, landing: Landing | None) -> None:
-        """Deliver one message. Raises CdError if the chat does not take it, and whatever the mail server answers."""
+        """Deliver one message in every way. Raises CdError if the chat does not take it, or what mail says."""
+        for send in self.landing_channels().values():
+            await send(what, message, landing)
+
+    def landing_channels(self) -> dict[str, Send]:
+        """The ways that are configured: whom one of them reaches is not told again when the other one fails."""
+        ways: dict[str, Send] = {}
+        if self.webhook is not None:
+            ways["webhook"] = self._post
+        if self.mails:
+            ways["mail"] = self._mail
+        return ways
+
+    async def _post(self, what: str, message: Message, _landing: Landing | None) -> None:
         if what not in self.events:
             return
-        if self.webhook is not None:
-            await self._post(message)
-        if self.mails:
-            await self._mail(message, landing)
-
-    async def _post(self, message: Message) -> None:
         body = {"text": f"*{_escaped(message.subject)}*\n{_escaped(message.body)}", "id": message.ident}
         master: Any = self.master
         fetcher = Fetcher(master.reactor, timeout=SECONDS, max_bytes=MOST)
@@ -89,7 +97,9 @@ class LandingNotifier(MailNotifier):
         if code >= 400:
             raise CdError(f"the webhook answered {code}: {printable(said[:200].decode('utf-8', 'replace'))}")
 
-    async def _mail(self, message: Message, landing: Landing | None) -> None:
+    async def _mail(self, what: str, message: Message, landing: Landing | None) -> None:
+        if what not in self.events:
+            return
         mail = Mail()
         mail.set_payload(message.body.encode(ENCODING), ENCODING)
         mail["Date"] = formatdate(localtime=True)

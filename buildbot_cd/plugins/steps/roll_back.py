@@ -59,7 +59,8 @@ class RollBack(FleetStep):
         await self.let_go(rollout)
         now = self.engine.now()
         await self.rollouts.move(rollout, state=RolloutState.ROLLED_BACK, ended_at=now)
-        await self.engine.report(intent.key, {"ok": True, "hosts": len(to)})
+        answer = {"ok": True, "hosts": len(mentioned & set(rows)), "fleet": len(rows), "rollout": rollout.id}
+        await self.engine.report(intent.key, answer)
         self.descriptionDone = [f"{len(to)} hosts are back on what they carried before"]
         return SUCCESS
 

@@ -95,6 +95,37 @@ def test_a_canary_that_fails_goes_back_to_the_release_that_settles(world: World)
     assert state(world, first) is State.LIVE
 
 
+def told(world: World, head: str) -> list[str]:
+    """What its engineer was told of the landing, in order."""
+    ident = landing(world, head).id
+    return [what for owner, what in world.notices if owner == ident]
+
+
+def test_a_rollback_is_told_once_when_the_hosts_are_back(world: World) -> None:
+    """Not while a host is still away, and before the revert is told."""
+    head = push(world, "ann@x", "a", kind="harmful")
+    check(world)
+    finish(world, EffectKind.ROLLOUT)
+    finish(world, EffectKind.ROLLBACK, "a host is away")
+    assert "rolled_back" not in told(world, head)
+    world.settle()
+    assert told(world, head)[-2:] == ["rolled_back", "reverted"]
+    assert told(world, head).count("rolled_back") == 1
+
+
+def test_a_rollback_is_told_though_the_gate_waits_for_a_person_with_the_revert(world: World) -> None:
+    """What is true of production does not wait for trunk; and it is not told again when the gate goes on."""
+    head = push(world, "ann@x", "a", kind="harmful")
+    check(world)
+    finish(world, EffectKind.ROLLOUT)
+    world.order(lambda snapshot: control.set_mode(snapshot, Mode.HALTED, "ops", "look first", None))
+    finish(world, EffectKind.ROLLBACK)
+    assert (state(world, head), told(world, head)[-1]) == (State.ROLLING_BACK, "rolled_back")
+    world.order(lambda snapshot: control.resume(snapshot, "ops", "seen", world.now))
+    world.settle()
+    assert told(world, head)[-2:] == ["rolled_back", "reverted"]
+
+
 def test_both_fail_while_the_newer_one_s_hosts_are_still_going_back(world: World) -> None:
     """A host that hangs on the newer release does not keep the older one in production: one order takes both away,
     and both are reverted, the older one first.

@@ -16,12 +16,13 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.threads import blockingCallFromThread
 
 from buildbot_cd.core.landing.message import SUBJECTS, compose
-from buildbot_cd.core.landing.values import Landing
+from buildbot_cd.core.landing.values import Landing, State
 from buildbot_cd.errors import CdError
 from buildbot_cd.plugins.reporters.commit_status import STATES, CommitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+from dataclasses import replace
 
 SHA = "b" * 40
 LANDING = Landing(7, "trunk", "a" * 40, SHA, "ada@example.org", "Round <b>prices</b>")
@@ -106,7 +107,7 @@ def test_each_server_is_told_in_its_own_words(
     for what, (state, _) in STATES.items():
         tell(loop, server, kind, what)
         got, headers, body = server.taken.pop()
-        assert (got, headers[header[0].lower()]) == (path, header[1])
+        assert (got, headers[header[0].lower()], headers["user-agent"]) == (path, header[1], "buildbot_cd")
         assert body["state"] == (states or {}).get(state, state)
         assert body[name] == "deployment"
         assert body["target_url"] == "http://ci.example/#/cd/landings/7"
@@ -123,6 +124,13 @@ def test_a_message_about_the_gate_sets_nothing(loop: Any, server: Any) -> None:
     """It belongs to no commit."""
     tell(loop, server, "github", "halted", None)
     assert server.taken == []
+
+
+@pytest.mark.parametrize(("what", "told"), [("passed", 0), ("halted", 0), ("live", 1)])
+def test_a_status_that_comes_late_does_not_hide_the_last_one(loop: Any, server: Any, what: str, told: int) -> None:
+    """What a server did not take is offered again; of a landing that has ended by then, only its end counts."""
+    tell(loop, server, "github", what, replace(LANDING, state=State.LIVE))
+    assert len(server.taken) == told
 
 
 def test_a_refusal_is_told_without_the_token(loop: Any, server: Any) -> None:

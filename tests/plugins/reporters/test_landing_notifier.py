@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Messages to people: what they say, and that each goes out once, over real connections."""
+"""Messages to people: that each goes out once, over real connections."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from typing import Any
 
 import pytest
 from buildbot.config.errors import ConfigErrors, capture_config_errors
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet import defer, reactor
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
 from twisted.internet.threads import blockingCallFromThread
 
-from buildbot_cd.core.landing.message import SUBJECTS, compose
+from buildbot_cd.core.landing.message import compose
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, IntentState, Landing
 from buildbot_cd.engine.notices import AGAIN, GIVE_UP, TAKE_OVER, Notices
 from buildbot_cd.errors import CdError
@@ -31,37 +29,6 @@ from buildbot_cd.store.memory import MemoryStore
 
 LANDING = Landing(7, "trunk", "a" * 40, "b" * 40, "ada@example.org", "Round prices", reason="it failed twice")
 PAGES = "http://127.0.0.1:8010/"
-
-
-def told(what: str, **payload: Any) -> str:
-    """Subject and body of a message about the landing."""
-    message = compose("trunk/7/notify/x", what, LANDING, payload, "trunk", PAGES)
-    return f"{message.subject}\n{message.body}"
-
-
-def test_a_revert_says_what_failed_how_to_see_it_and_how_to_come_back() -> None:
-    """All that its engineer needs, and no word about a person."""
-    text = told("reverted", failing=["pytest:tests/a.py::test_b"], sha="c" * 40)
-    assert text.startswith("Taken back: Round prices\n")
-    assert "python -m pytest 'tests/a.py::test_b'" in text
-    assert f"git cherry-pick {'a' * 12}..{'b' * 12}" in text
-    assert "ada" not in text
-    assert f"{PAGES}#/cd/landings/7" in text
-
-
-@pytest.mark.parametrize("what", sorted(SUBJECTS))
-def test_no_message_names_a_person(what: str) -> None:
-    """The subject is the change; who pushed it is whom it is sent to."""
-    assert "ada@" not in told(what, cause=6, sha="c" * 40, failing=["x"])
-
-
-@given(st.text(), st.sampled_from(sorted(SUBJECTS)))
-def test_a_subject_is_one_printable_line_whatever_a_commit_says(subject: str, what: str) -> None:
-    """A commit's first line cannot add a header to a mail."""
-    landing = Landing(1, "trunk", "a" * 40, "b" * 40, "x@example.org", subject)
-    found = compose("i", what, landing, {}, "trunk", PAGES).subject
-    assert found.isprintable()
-    assert len(found) <= 150
 
 
 # -- over the wire
@@ -87,12 +54,15 @@ class Chat(BaseHTTPRequestHandler):
 
 
 class MailServer(socketserver.StreamRequestHandler):
-    """As much of SMTP as taking a mail needs."""
+    """As much of SMTP as taking a mail needs; it refuses as often as it was told to."""
 
     def handle(self) -> None:
         """One connection."""
         server: Any = self.server
-        self.wfile.write(b"220 ready\r\n")
+        server.refuse, refused = max(0, server.refuse - 1), server.refuse > 0
+        self.wfile.write(b"554 go away\r\n" if refused else b"220 ready\r\n")
+        if refused:
+            return
         recipients: list[str] = []
         for line in self.rfile:
             word = line[:4].upper()
@@ -222,6 +192,63 @@ def test_wrong_settings_are_told_when_the_configuration_is_read() -> None:
 
 
 # -- each once
+
+
+class Both:
+    """A master with a notifier that writes mail and posts to a chat, and the engine's part that delivers."""
+
+    def __init__(self, loop: Any, chat: Any, mail: Any) -> None:
+        self.loop, self.store = loop, MemoryStore()
+        settings = {"fromaddr": "cd@example.org", "relayhost": "127.0.0.1", "smtpPort": mail.server_address[1]}
+        self.notifier = notifier(loop, **settings, webhook=f"http://127.0.0.1:{chat.server_address[1]}/hook")
+        config = SimpleNamespace(buildbotURL=PAGES)
+        services = SimpleNamespace(namedServices={"LandingNotifier": self.notifier})
+        self.clock = Clock()
+        self.clock.callLater = loop.callLater  # what waits for an answer waits in the real one
+        master: Any = SimpleNamespace(reactor=self.clock, config=config, service_manager=services)
+        self.notices = Notices(master, self.store, self.answer)
+
+    async def answer(self, key: str, result: Any) -> bool:
+        """The end of an effect."""
+        return await self.store.transact(lambda tx: tx.outbox.finish(key, result, self.clock.seconds()))
+
+    def turn(self, key: str) -> Any:
+        """One look of the engine at the notice, and the intent behind it when all that is on its way has ended."""
+
+        async def look() -> Any:
+            intent = await self.store.transact(lambda tx: tx.outbox.get(key))
+            assert intent is not None
+            await self.notices.deliver(intent, self.clock.seconds())
+            await self.notices.finish()
+            return await self.store.transact(lambda tx: tx.outbox.get(key))
+
+        return blockingCallFromThread(self.loop, lambda: defer.ensureDeferred(look()))
+
+
+@pytest.mark.parametrize("broken", ["mail", "chat"])
+def test_each_way_is_taken_once_though_the_other_one_fails(
+    loop: Any, chat: Any, mail: Any, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail server that is down does not have the chat told again at each try, nor the other way round."""
+    monkeypatch.setattr("buildbot.reporters.mail.reactor", loop)
+    server = {"mail": mail, "chat": chat}[broken]
+    server.refuse = 10**6
+    both = Both(loop, chat, mail)
+
+    def write(tx: Any) -> str:
+        tx.gates.create(Gate("trunk"))
+        one = tx.landings.add("trunk", "a" * 40, "b" * 40, "ada@example.org", "Round prices", "", 0.0)
+        effect = Effect(EffectKind.NOTIFY, f"trunk/{one.id}/notify/live/1.0", {"what": "live"})
+        return str(tx.outbox.put("trunk", one.id, effect, 0, 0.0).key)
+
+    key = blockingCallFromThread(loop, lambda: defer.ensureDeferred(both.store.transact(write)))
+    for _ in range(2):
+        assert both.turn(key).state is IntentState.STARTED
+        assert len(chat.taken) + len(mail.taken) == 1
+        both.clock.rightNow += AGAIN + 1
+    server.refuse = 0
+    assert both.turn(key).result == {}
+    assert (len(chat.taken), len(mail.taken)) == (1, 1)
 
 
 class Told:
