@@ -24,6 +24,9 @@ class Learnt(Protocol):
     def map_version(self, gate: str) -> tuple[int, float | None]:
         """How many tests the map has, and when it was written last: another pair means another map."""
 
+    def map_ages(self, gate: str) -> dict[str, float]:
+        """When each test of the map ran last, without what it ran."""
+
     def forget(self, gate: str, nids: Iterable[str]) -> None:
         """These tests are gone."""
 

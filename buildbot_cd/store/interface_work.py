@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Counts,
         HostRow,
         Look,
+        Past,
         PlannedTest,
         Rollout,
         Run,
@@ -116,6 +117,12 @@ class Runs(Protocol):
 
     def newest(self, gate: str, kind: str) -> Run | None:
         """The newest run of this kind, without its selection."""
+
+    def recent(self, gate: str, kind: str, limit: int) -> tuple[int, ...]:
+        """The newest DONE runs of this kind, newest first."""
+
+    def past(self, idents: Sequence[int]) -> dict[str, Past]:
+        """By test what these runs did to it; at most 500 runs."""
 
     def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
         """The RUNNING runs of these kinds in which tests wait, by id."""

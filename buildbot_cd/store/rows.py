@@ -181,6 +181,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What some runs did to a test: in how many it was, in how many of them it failed, and when it ended last."""
+
+    runs: int
+    failed: int
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """One release on its way to the hosts.
 

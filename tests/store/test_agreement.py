@@ -332,6 +332,8 @@ class RolloutAgreement(Agreement):
     @rule(gate=GATES)
     def runs_sought(self, gate: str) -> None:
         self.same(lambda tx: (tx.runs.newest(gate, "gate"), tx.runs.newest(gate, "none")))
+        self.same(lambda tx: [tx.runs.recent(gate, "gate", limit) for limit in (-1, 2, 9)])
+        self.same(lambda tx: tx.runs.past([1, 2, 3, 2**70]))
         self.same(lambda tx: (tx.runs.rivals(gate, ["gate"]), tx.runs.rivals(gate, []), tx.runs.rivals(gate, ["try"])))
 
     @rule(gate=GATES, nids=st.lists(TEXTS, max_size=2))

@@ -37,6 +37,7 @@ def test_the_map_is_written_over_and_has_a_version(store: MemoryStore | EngineSt
         "t::b\ufffd": Entry(b"", 10.0),
     }
     assert store.transact_now(lambda tx: tx.learnt.map_version("shop")) == (2, 20.0)
+    assert store.transact_now(lambda tx: tx.learnt.map_ages("shop")) == {"t::a": 20.0, "t::b\ufffd": 10.0}
     store.transact_now(lambda tx: tx.learnt.forget("shop", [f"t::{one}" for one in range(1200)] + ["t::a"]))
     assert store.transact_now(lambda tx: list(tx.learnt.get_map("shop"))) == ["t::b\ufffd"]
     assert store.transact_now(lambda tx: list(tx.learnt.get_map("other"))) == ["t::a"]

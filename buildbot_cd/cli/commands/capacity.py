@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from buildbot_cd.config.units import parse_duration
-from buildbot_cd.core.dispatch import Speed, Work, relative
-from buildbot_cd.core.dispatch.capacity import Recorded, enough, splits
+from buildbot_cd.core.dispatch.capacity import enough, splits
+from buildbot_cd.engine.views.capacity import START, chunk_cost, recorded
 from buildbot_cd.errors import CdError
 from buildbot_cd.store import EngineStore
-from buildbot_cd.store.rows import BLOCKED, RunState
 
 if TYPE_CHECKING:
-    from buildbot_cd.store import Tx
-    from buildbot_cd.store.rows import RunTest
+    from buildbot_cd.core.dispatch.capacity import Recorded
 
 HELP = "how many test workers bring 95 of 100 runs under the budget, and which tests to split first (exit 1: none does)"
-
-OVERHEAD = 0.3
-"""Seconds that a chunk costs as long as none was measured."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=_seconds, default=720.0, help="how long a run may take: 12m, 90s (12m)")
     parser.add_argument("--runs", type=int, default=20, help="so many of the newest runs are played (%(default)s)")
     parser.add_argument("--most", type=int, default=200, help="no more workers than so many are tried (%(default)s)")
-    parser.add_argument("--start", type=_seconds, default=2.0, help="from a worker's start to its first test (2s)")
+    parser.add_argument("--start", type=_seconds, default=START, help="from a worker's start to its first test (2s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -69,26 +64,6 @@ def _recorded(url: str, gate: str, limit: int) -> tuple[list[Recorded], float]:
     """The newest finished runs of the gate, and the mean cost of a chunk."""
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
-        return EngineStore(engine).transact_now(lambda tx: _read(tx, gate, limit))
+        return EngineStore(engine).transact_now(lambda tx: (recorded(tx, gate, limit), chunk_cost(tx, gate)))
     except (sa.exc.SQLAlchemyError, ImportError) as error:
         raise CdError(f"--db {url.partition('@')[2] or url}: {str(error).splitlines()[0]}") from error
-
-
-def _read(tx: Tx, gate: str, limit: int) -> tuple[list[Recorded], float]:
-    known = {name: Speed(*row) for name, row in tx.durations.speeds(gate).items()}
-    speeds = relative(known, known)
-    costs = [one.overhead for one in known.values() if one.overhead is not None]
-    found: list[Recorded] = []
-    for landing in tx.landings.recent(gate, 10 * limit):
-        for one in tx.runs.for_landing(landing.id):
-            if one.kind == "gate" and one.state is RunState.DONE and len(found) < limit:
-                made = _run(tx.runs.tests(one.id), speeds)
-                found += [made] if made.works else []
-    return found, sum(costs) / len(costs) if costs else OVERHEAD
-
-
-def _run(tests: tuple[RunTest, ...], speeds: dict[str, float]) -> Recorded:
-    ran = [one for one in tests if one.seconds is not None and one.outcome not in (BLOCKED, "missing")]
-    works = [Work(one.nid, one.nid.partition(":")[2].partition("::")[0], tuple(one.requires), one.group) for one in ran]
-    took = {one.nid: max(one.seconds or 0.0, 1e-6) * speeds.get(one.worker or "", 1.0) for one in ran}
-    return Recorded(works, {one.nid: one.estimate for one in ran}, took)

@@ -58,13 +58,18 @@ def seconds_on(run: Recorded, workers: int, start: float, overhead: float) -> fl
     return play(run.works, queue, run.took, machines).makespan
 
 
+def usual_and_late(runs: Sequence[Recorded], workers: int, start: float, overhead: float) -> tuple[float, float]:
+    """The median and the 95th percentile of what the runs take on so many workers."""
+    times = [seconds_on(run, workers, start, overhead) for run in runs]
+    return quantile(times, 0.5), quantile(times, SHARE)
+
+
 def enough(runs: Sequence[Recorded], budget: float, most: int, start: float, overhead: float) -> Capacity:
     """The least number of workers, up to ``most``, on which 95 of 100 runs keep the budget (seconds)."""
     tried: dict[int, tuple[float, float]] = {}
 
     def fits(workers: int) -> bool:
-        times = [seconds_on(run, workers, start, overhead) for run in runs]
-        tried[workers] = (quantile(times, 0.5), quantile(times, SHARE))
+        tried[workers] = usual_and_late(runs, workers, start, overhead)
         return tried[workers][1] <= budget
 
     low, high = 1, 1

@@ -4,6 +4,7 @@
 docs/reference/data-api.md has the fields. Each is a plain function of an open transaction, for `Store.read`.
 """
 
+from buildbot_cd.engine.views.capacity import capacity_view
 from buildbot_cd.engine.views.gates import Lens, Memory, gate_view, gates_view, history_view
 from buildbot_cd.engine.views.hosts import fleet_view, host_row
 from buildbot_cd.engine.views.incidents import incident_row, incident_view, incidents_view
@@ -17,11 +18,13 @@ from buildbot_cd.engine.views.rollouts import (
     verdicts_view,
 )
 from buildbot_cd.engine.views.runs import landing_runs_view, run_view, tests_view
+from buildbot_cd.engine.views.suite import learnt_view, suite_view
 from buildbot_cd.engine.views.trust import trust_view
 
 __all__ = [
     "Lens",
     "Memory",
+    "capacity_view",
     "effects_view",
     "fleet_view",
     "gate_view",
@@ -36,11 +39,13 @@ __all__ = [
     "landing_runs_view",
     "landing_view",
     "landings_view",
+    "learnt_view",
     "pusher_view",
     "rollout_row",
     "rollout_view",
     "rollouts_view",
     "run_view",
+    "suite_view",
     "tests_view",
     "transitions_view",
     "trust_view",

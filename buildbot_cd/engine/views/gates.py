@@ -33,10 +33,12 @@ _ENDED = tuple(sorted(state.value for state in TERMINAL))
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is not computed anew for every reader: what stages usually take, and histories of many days."""
+    """What is not computed anew for every reader: usual times, histories of many days, what is known of all tests."""
 
     usual: Remembered[Usual] = field(default_factory=lambda: Remembered(10.0))
     history: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered(20.0))
+    suite: Remembered[tuple[dict[str, Any], ...]] = field(default_factory=lambda: Remembered(30.0))
+    capacity: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered(600.0))
 
 
 @dataclass(frozen=True, slots=True)

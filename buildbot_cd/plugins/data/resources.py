@@ -8,9 +8,11 @@ from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
 from buildbot_cd.plugins.data.samples import CdSample
+from buildbot_cd.plugins.data.suite import CdCapacity, CdLearnt, CdSuite
 from buildbot_cd.plugins.data.trust import CdTrust
 
 __all__ = [
+    "CdCapacity",
     "CdEffect",
     "CdEscape",
     "CdFleet",
@@ -18,10 +20,12 @@ __all__ = [
     "CdHistory",
     "CdIncident",
     "CdLanding",
+    "CdLearnt",
     "CdPusher",
     "CdRollout",
     "CdRun",
     "CdSample",
+    "CdSuite",
     "CdTest",
     "CdTransition",
     "CdTrust",

@@ -34,6 +34,9 @@ class MemoryLearnt:
         found = self.get_map(gate)
         return len(found), max((one.at for one in found.values()), default=None)
 
+    def map_ages(self, gate: str) -> dict[str, float]:
+        return {nid: entry.at for nid, entry in self.get_map(gate).items()}
+
     def forget(self, gate: str, nids: Iterable[str]) -> None:
         for nid in nids:
             self._tables.ran.pop((clean(gate), clean(nid)), None)

@@ -13,6 +13,7 @@ from buildbot_cd.store.rows import (
     BLOCKED,
     HARMLESS,
     Counts,
+    Past,
     Run,
     RunState,
     RunTest,
@@ -118,6 +119,21 @@ class MemoryRuns(MemoryClaims):
     def newest(self, gate: str, kind: str) -> Run | None:
         runs = (run for run in reversed(self._tables.runs.values()) if run.gate == clean(gate))
         return next((replace(run, selection={}) for run in runs if run.kind == clean(kind)), None)
+
+    def recent(self, gate: str, kind: str, limit: int) -> tuple[int, ...]:
+        runs = (run for run in reversed(self._tables.runs.values()) if run.gate == clean(gate))
+        done = [run.id for run in runs if run.kind == clean(kind) and run.state is RunState.DONE]
+        return tuple(done[: max(limit, 0)])
+
+    def past(self, idents: Sequence[int]) -> dict[str, Past]:
+        found: dict[str, Past] = {}
+        for (run, nid), test in self._tables.run_tests.items():
+            if run in idents:
+                known = found.get(nid, Past(0, 0, None))
+                bad = test.outcome is not None and test.outcome not in HARMLESS
+                at = max((one for one in (known.at, test.done_at) if one is not None), default=None)
+                found[nid] = Past(known.runs + 1, known.failed + bad, at)
+        return found
 
     def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
         asked = {clean(kind) for kind in kinds}

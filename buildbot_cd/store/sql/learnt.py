@@ -43,6 +43,10 @@ class SqlLearnt:
         count, at = self._conn.execute(query).one()
         return int(count), at
 
+    def map_ages(self, gate: str) -> dict[str, float]:
+        query = sa.select(ran.c.nid, ran.c.at).where(ran.c.gate == clean(gate))
+        return {row.nid: row.at for row in self._conn.execute(query)}
+
     def forget(self, gate: str, nids: Iterable[str]) -> None:
         names = sorted({clean(nid) for nid in nids})
         for at in range(0, len(names), _PART):

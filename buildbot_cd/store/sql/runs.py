@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.store.rows import HARMLESS, Counts, Look, Run, RunState, RunTest, Share, WorkState
+from buildbot_cd.store.rows import HARMLESS, Counts, Look, Past, Run, RunState, RunTest, Share, WorkState
 from buildbot_cd.store.schema import run as table
 from buildbot_cd.store.schema import run_test
 from buildbot_cd.store.sql.run_claims import RunClaims
 from buildbot_cd.store.sql.run_queue import RunQueue
-from buildbot_cd.store.sql.statements import many, missing, next_id, one
+from buildbot_cd.store.sql.statements import limited, many, missing, next_id, one
 from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
 
 if TYPE_CHECKING:
@@ -158,6 +158,18 @@ class SqlRuns:
         light = [column for column in table.c if column.name != "selection"]
         row = one(self._conn, sa.select(*light).where(mine).order_by(table.c.id.desc()).limit(1))
         return None if row is None else _run({**row, "selection": "{}"})
+
+    def recent(self, gate: str, kind: str, limit: int) -> tuple[int, ...]:
+        mine = (table.c.gate == clean(gate)) & (table.c.kind == clean(kind)) & (table.c.state == RunState.DONE.value)
+        query = sa.select(table.c.id).where(mine).order_by(table.c.id.desc()).limit(limited(limit))
+        return tuple(self._conn.execute(query).scalars())
+
+    def past(self, idents: Sequence[int]) -> dict[str, Past]:
+        bad = run_test.c.outcome.is_not(None) & run_test.c.outcome.not_in(sorted(HARMLESS))
+        columns = (sa.func.count(), sa.func.sum(sa.case((bad, 1), else_=0)), sa.func.max(run_test.c.done_at))
+        mine = run_test.c.run.in_([ident for ident in idents if fits(ident)])
+        query = sa.select(run_test.c.nid, *columns).where(mine).group_by(run_test.c.nid)
+        return {nid: Past(int(runs), int(failed), at) for nid, runs, failed, at in self._conn.execute(query)}
 
     def rivals(self, gate: str, kinds: Collection[str]) -> tuple[int, ...]:
         running = (table.c.gate == clean(gate)) & (table.c.state == RunState.RUNNING.value)

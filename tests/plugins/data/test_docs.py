@@ -32,6 +32,9 @@ SECTION = {
     "cd_pusher": "Pushers",
     "cd_trust": "Trust",
     "cd_escape": "Escapes",
+    "cd_suite": "Suite",
+    "cd_learnt": "Learnt",
+    "cd_capacity": "Capacity",
 }
 PLACE = {"gates/s:gate": "gates/<gate>", "s:who": "<who>", "n:id": "<id>"}
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { describe, expect, it } from 'vitest';
-import { boundSays, evidenceOf, flakesOf, legsOf, scheduleOf } from '../src/model/landing';
-import { newestFinished, recentOf } from '../src/model/recent';
+import { boundSays, evidenceOf, legsOf, scheduleOf } from '../src/model/landing';
+import { recentOf } from '../src/model/recent';
 import { landing, NOW, run, test, transition } from './values';
 
 describe('the way', () => {
@@ -36,17 +36,9 @@ describe('the schedule', () => {
 });
 
 describe('recent runs', () => {
-  it('call a test flaky that failed and passed again, and count its landings', () =>
-    expect(flakesOf([{ landing: 1, failed: ['a', 'b'], passedAgain: ['a'] }, { landing: 2, failed: ['a'], passedAgain: ['a'] }])).toEqual([{ nid: 'a', times: 2, landings: [1, 2] }]));
-  it('take the slowest from the newest run that has ended', () => {
-    const found = [{ landing: landing(7, 'live'), runs: [run(1), run(2), run(3, { state: 'running' })] }];
-    expect(newestFinished(found)?.id).toBe(2);
-    const recent = recentOf(found, new Map([[2, [test('quick', { seconds: 1 }), test('slow', { seconds: 4 })]]]));
-    expect(recent.slowest.map((one) => [one.test.nid, one.share])).toEqual([['slow', 1], ['quick', 0.25]]);
-  });
   it('count how often a tag was forgotten', () => {
     const missing = { missing_tags: [{ tag: 'payments', because: 'rule', tests: 3 }] };
-    const recent = recentOf([{ landing: landing(1, 'live'), runs: [run(1, missing)] }, { landing: landing(2, 'live'), runs: [run(2, missing)] }], new Map());
+    const recent = recentOf([{ landing: landing(1, 'live'), runs: [run(1, missing)] }, { landing: landing(2, 'live'), runs: [run(2, missing)] }]);
     expect(recent.forgotten).toEqual([{ tag: 'payments', because: 'rule', landings: [2, 1] }]);
   });
 });

@@ -322,3 +322,62 @@ export interface Incident {
   can: string[];
   version: number;
 }
+
+/** A test over many runs. */
+export interface SuiteTest {
+  nid: string;
+  seconds: number | null;
+  selected: number;
+  failed: number;
+  ended_at: number | null;
+  passed_at: number | null;
+  flakes: number;
+  flake_rate: number;
+  mapped_at: number | null;
+  quarantined_until: number | null;
+}
+
+export interface Learnt {
+  gate: string;
+  days: number;
+  runs: number;
+  tests: number;
+  flaky: number;
+  never: number;
+  mapped: number;
+  oldest: number | null;
+  median: number | null;
+  failures: number;
+  curve: { seconds: number; share: number | null }[];
+  now: number;
+}
+
+export interface Capacity {
+  gate: string;
+  budget: number;
+  runs: number;
+  /** null: no number up to `most` is enough. */
+  workers: number | null;
+  today: number;
+  most: number;
+  overhead: number;
+  tried: { workers: number; p50: number; p95: number }[];
+  split: { nid: string; seconds: number; gain: number }[];
+  now: number;
+}
+
+export interface Escape {
+  id: number;
+  gate: string;
+  test: string;
+  run: number;
+  found_at: number;
+  state: string;
+  open: boolean;
+  culprit: number | null;
+  probability: number | null;
+  missing_tag: string;
+  rule: string;
+  patch: string;
+  reason: string;
+}

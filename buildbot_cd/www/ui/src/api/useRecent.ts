@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { useCallback, useEffect, useState } from 'react';
-import { newestFinished, recentOf, type Recent } from '../model/recent';
+import { recentOf, type Recent } from '../model/recent';
 import { ApiError, read, serverNow } from './client';
-import type { Landing, Run, RunTest } from './types';
+import type { Landing, Run } from './types';
 import type { Resource } from './useResource';
 
 export const LANDINGS = 15;
 
-/** The runs of the last landings; read once and on demand, for it is some twenty answers. */
+/** The runs of the last landings; read once and on demand, for it is some fifteen answers. */
 export function useRecent(gate: string | null): Resource<Recent> {
   const [state, setState] = useState<Omit<Resource<Recent>, 'reload'>>({ data: null, total: null, error: null, at: 0, readAt: 0 });
   const [turn, setTurn] = useState(0);
@@ -32,9 +32,5 @@ async function gather(gate: string, signal: AbortSignal): Promise<Recent> {
   const found = await Promise.all(
     landings.map(async (landing) => ({ landing, runs: (await read<Run>(`cd/landings/${landing.id}/runs`, 'runs', signal)).items })),
   );
-  const whole = newestFinished(found);
-  const retried = found.filter((one) => one.runs.some((run) => run.kind === 'retry')).flatMap((one) => one.runs.filter((run) => run.kind !== 'base'));
-  const wanted = new Set([...(whole === null ? [] : [whole.id]), ...retried.map((run) => run.id)]);
-  const tests = await Promise.all([...wanted].map(async (id) => [id, (await read<RunTest>(`cd/runs/${id}/tests`, 'tests', signal)).items] as const));
-  return recentOf(found, new Map(tests));
+  return recentOf(found);
 }

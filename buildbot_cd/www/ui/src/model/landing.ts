@@ -136,20 +136,3 @@ export function boundSays(run: Run): string {
 
 const KIND: Record<string, string> = { gate: 'Tests', retry: 'Again on another worker', base: 'Again on what was tested before', try: 'Try' };
 export const runName = (kind: string): string => (Object.hasOwn(KIND, kind) ? (KIND[kind] as string) : kind);
-
-export interface Flake {
-  nid: string;
-  /** In how many of the landings that were looked at. */
-  times: number;
-  landings: number[];
-}
-
-/** Tests that failed in the deciding run and passed when run again on the same revision. */
-export function flakesOf(found: { landing: number; failed: string[]; passedAgain: string[] }[]): Flake[] {
-  const flakes = new Map<string, number[]>();
-  for (const { landing, failed, passedAgain } of found) {
-    const again = new Set(passedAgain);
-    for (const nid of failed) if (again.has(nid)) flakes.set(nid, [...(flakes.get(nid) ?? []), landing]);
-  }
-  return [...flakes].map(([nid, landings]) => ({ nid, times: landings.length, landings })).sort((a, b) => b.times - a.times);
-}

@@ -10,6 +10,7 @@ import { daysCsv, landingsCsv, outcomesOf, partsOf, tilesOf } from '../model/his
 import { Empty, Loaded } from '../parts/feedback';
 import { GatePicker, useGateChoice } from '../parts/GatePicker';
 import { Panel, Shell } from '../parts/Shell';
+import { Tiles } from '../parts/Tiles';
 
 const WINDOWS = [1, 7, 30, 90];
 
@@ -57,16 +58,7 @@ function Figures({ history }: { history: History }) {
   const ended = history.counts.ended ?? 0;
   return (
     <>
-      <ul className="bbcd-tiles">
-        {tilesOf(history).map((tile) => (
-          <li key={tile.key}>
-            <span className="bbcd-muted">{tile.name}</span>
-            <b className="bbcd-num">{tile.value}</b>
-            <span className="bbcd-muted">{tile.basis}</span>
-            {tile.more !== '' && <span className="bbcd-muted">{tile.more}</span>}
-          </li>
-        ))}
-      </ul>
+      <Tiles tiles={tilesOf(history)} />
       <Panel title="Day by day" note={`${count(ended, 'landing')} ended; days in UTC`} aside={<Downloads history={history} />}>
         {ended === 0 ? <Empty title="No landing ended in this window" /> : <Days history={history} />}
       </Panel>

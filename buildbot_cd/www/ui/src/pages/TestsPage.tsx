@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The test stage of late: how long it took and what decided, the slowest tests, flakes, forgotten tags.
+// The tests over many runs: which are slow, flaky, stale or never selected; what is known of them all; the last runs.
 import React from 'react';
 import { Link } from 'react-router-dom';
-import type { Gate } from '../api/types';
+import type { Gate, Learnt } from '../api/types';
 import { LANDINGS, useRecent } from '../api/useRecent';
 import { useResource } from '../api/useResource';
 import { count, duration } from '../model/format';
 import { boundSays } from '../model/landing';
 import type { Recent, RecentRun } from '../model/recent';
+import { tilesOf } from '../model/suite';
 import { Empty, Loaded } from '../parts/feedback';
 import { GatePicker, useGateChoice } from '../parts/GatePicker';
+import { CapacityPanel, CurvePanel, RulesPanel } from '../parts/LearntPanels';
 import { Badge } from '../parts/Mark';
 import { Panel, Shell } from '../parts/Shell';
+import { SuitePanel } from '../parts/SuitePanel';
+import { Tiles } from '../parts/Tiles';
 
 export function TestsPage() {
   const gates = useResource<Gate>('cd/gates', 'gates');
   const [gate, choose] = useGateChoice(gates.data);
-  const recent = useRecent(gate?.name ?? null);
   return (
     <Shell title="Tests">
       <Loaded from={gates}>
@@ -24,12 +27,11 @@ export function TestsPage() {
           gate === null ? (
             <Empty title="No gate yet" />
           ) : (
-            <>
+            <React.Fragment key={gate.name}>
               <GatePicker gates={all} gate={gate} choose={choose} />
-              <Loaded from={recent} lines={8}>
-                {([found]) => found !== undefined && <Found recent={found} budget={gate.budget} reload={recent.reload} />}
-              </Loaded>
-            </>
+              <Learning gate={gate.name} />
+              <LastRuns gate={gate} />
+            </React.Fragment>
           )
         }
       </Loaded>
@@ -37,57 +39,64 @@ export function TestsPage() {
   );
 }
 
-function Found({ recent, budget, reload }: { recent: Recent; budget: number | null; reload: () => void }) {
+function Learning({ gate }: { gate: string }) {
+  const learnt = useResource<Learnt>(`cd/gates/${encodeURIComponent(gate)}/learnt`, 'learnt', ['cd/gates/*/moved'], 5000);
+  const known = learnt.data?.[0];
+  return (
+    <>
+      <Loaded from={learnt} lines={3}>
+        {() => known !== undefined && <Tiles tiles={tilesOf(known)} />}
+      </Loaded>
+      <SuitePanel gate={gate} runs={known?.runs ?? 0} />
+      <div className="bbcd-columns">
+        <CapacityPanel gate={gate} />
+        {known !== undefined && <CurvePanel learnt={known} />}
+      </div>
+      <RulesPanel gate={gate} />
+    </>
+  );
+}
+
+function LastRuns({ gate: { name, budget } }: { gate: Gate }) {
+  const recent = useRecent(name);
   const again = (
-    <button type="button" className="bbcd-button bbcd-small" onClick={reload}>
+    <button type="button" className="bbcd-button bbcd-small" onClick={recent.reload}>
       Read again
     </button>
   );
   return (
     <>
       <Panel title="Runs" note={`of the last ${LANDINGS} landings${budget === null ? '' : `; budget ${duration(budget)}`}`} aside={again}>
-        {recent.runs.length === 0 ? <Empty title="No test has run yet" /> : <Runs runs={recent.runs} budget={budget} />}
+        <Loaded from={recent} lines={6}>
+          {([found]) => (found === undefined || found.runs.length === 0 ? <Empty title="No test has run yet" /> : <Runs runs={found.runs} budget={budget} />)}
+        </Loaded>
       </Panel>
-      <Panel title="Slowest tests" note={recent.of === null ? undefined : `of run ${recent.of.id}, with what was expected`}>
-        {recent.slowest.length === 0 ? <Empty title="No run has ended yet" /> : <Slowest recent={recent} />}
-      </Panel>
-      <Panel title="Flaky of late" note="failed, then passed on another worker at the same revision">
-        {recent.flakes.length === 0 ? (
-          <Empty title={`No flake in ${count(recent.looked, 'landing')}`} />
-        ) : (
-          <ul className="bbcd-list">
-            {recent.flakes.map((flake) => (
-              <li key={flake.nid}>
-                <code>{flake.nid}</code>
-                <Badge tone="warn" label={count(flake.times, 'time')} />
-                <span className="bbcd-when">
-                  <Numbers landings={flake.landings} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
-      </Panel>
-      <Panel title="Forgotten tags" note="a rule added what the commit did not name">
-        {recent.forgotten.length === 0 ? (
-          <Empty title="Every commit named what it touches" />
-        ) : (
-          <ul className="bbcd-list">
-            {recent.forgotten.map((one) => (
-              <li key={one.tag + one.because}>
-                <span>
-                  <b>{one.tag}</b> <span className="bbcd-muted">{one.because}</span>
-                </span>
-                <Badge tone="idle" label={count(one.landings.length, 'landing')} />
-                <span className="bbcd-when">
-                  <Numbers landings={one.landings} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
-      </Panel>
+      {recent.data?.[0] !== undefined && <Forgotten recent={recent.data[0]} />}
     </>
+  );
+}
+
+function Forgotten({ recent }: { recent: Recent }) {
+  return (
+    <Panel title="Forgotten tags" note="a rule added what the commit did not name">
+      {recent.forgotten.length === 0 ? (
+        <Empty title="Every commit named what it touches" />
+      ) : (
+        <ul className="bbcd-list">
+          {recent.forgotten.map((one) => (
+            <li key={one.tag + one.because}>
+              <span>
+                <b>{one.tag}</b> <span className="bbcd-muted">{one.because}</span>
+              </span>
+              <Badge tone="idle" label={count(one.landings.length, 'landing')} />
+              <span className="bbcd-when">
+                <Numbers landings={one.landings} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
   );
 }
 
@@ -146,37 +155,5 @@ function Runs({ runs, budget }: { runs: RecentRun[]; budget: number | null }) {
         </tbody>
       </table>
     </div>
-  );
-}
-
-function Slowest({ recent }: { recent: Recent }) {
-  return (
-    <table className="bbcd-table bbcd-dense bbcd-slowest">
-      <thead>
-        <tr>
-          <th scope="col">Test</th>
-          <th scope="col">Took</th>
-          <th scope="col" className="bbcd-right">
-            Expected
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {recent.slowest.map(({ test, share }) => (
-          <tr key={test.nid}>
-            <td>
-              <code>{test.nid}</code>
-            </td>
-            <td className="bbcd-took">
-              <span className="bbcd-span" aria-hidden="true">
-                <i style={{ width: `${share * 100}%` }} />
-              </span>
-              <span className="bbcd-num">{(test.seconds ?? 0).toFixed(1)} s</span>
-            </td>
-            <td className="bbcd-num bbcd-muted bbcd-right">{test.estimate.toFixed(1)} s</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }

@@ -23,19 +23,21 @@ interface Props {
   level?: number;
   height?: number;
   format?: (value: number) => string;
+  /** What lies along the chart if it is not moments: how it is written, and that each value is a point of its own. */
+  along?: (value: number) => string;
   theme: string;
 }
 
-export function Chart({ label, times, lines, band, level, height = 120, format = figure, theme }: Props) {
+export function Chart({ label, times, lines, band, level, height = 120, format = figure, along, theme }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const shape = `${theme} ${lines.map((line) => line.label).join()} ${band !== undefined} ${height}`;
+  const shape = `${theme} ${lines.map((line) => line.label).join()} ${band !== undefined} ${level ?? ''} ${height}`;
 
   useEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
     const data = rowsOf(times, lines, band);
-    const made = new uPlot(optionsOf(element, lines, band !== undefined, level, height, format), data, element);
+    const made = new uPlot(optionsOf(element, lines, band !== undefined, level, height, format, along), data, element);
     plot.current = made;
     const observer = new ResizeObserver(([entry]) => {
       const width = Math.floor(entry?.contentRect.width ?? 0);
@@ -63,7 +65,7 @@ function rowsOf(times: number[], lines: Line[], band: Props['band']): uPlot.Alig
   return [times, ...lines.map((line) => line.values), ...more];
 }
 
-function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: number | undefined, height: number, format: (v: number) => string): uPlot.Options {
+function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: number | undefined, height: number, format: (v: number) => string, along?: (v: number) => string): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--bbcd-${name}`).trim();
   const axis = { stroke: colour('muted'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
@@ -73,7 +75,7 @@ function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: 
     width: line.dashed ? 1.5 : 2,
     dash: line.dashed ? [5, 4] : undefined,
     spanGaps: false,
-    points: { show: false },
+    points: along === undefined ? { show: false } : { show: true, size: 5, fill: colour(line.tone) },
   }));
   const hidden = { stroke: 'transparent', points: { show: false }, spanGaps: false };
   return {
@@ -82,9 +84,9 @@ function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: 
     padding: [8, 6, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
-    scales: { y: { range: (_u, min, max) => rangeOf(min, max, level) } },
+    scales: { x: { time: along === undefined }, y: { range: (_u, min, max) => rangeOf(min, max, level) } },
     axes: [
-      { ...axis, space: 80, size: 24, values: (_u, splits) => splits.map((at) => clockSeconds(at)) },
+      { ...axis, space: along === undefined ? 80 : 50, size: 24, values: (_u, splits) => splits.map((at) => (along ?? clockSeconds)(at)) },
       { ...axis, space: 28, size: 56, values: (_u, splits) => splits.map((value) => format(value)) },
     ],
     series: [{}, ...drawn, ...(banded ? [hidden, hidden] : [])],

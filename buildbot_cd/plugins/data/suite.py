@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``cd/gates/<gate>/suite``, ``learnt`` and ``capacity``: what many runs together tell of a gate's tests."""
+# ruff: noqa: D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import base, types
+
+from buildbot_cd.engine.views import capacity_view, learnt_view, suite_view
+from buildbot_cd.plugins.data.base import CdEndpoint, lens_of
+from buildbot_cd.plugins.data.fields import Json, Number, maybe
+
+if TYPE_CHECKING:
+    from buildbot_cd.engine.views import Lens
+    from buildbot_cd.store.interface import Tx
+
+
+class SuiteEndpoint(CdEndpoint):
+    """Each test of a gate."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/gates/s:gate/suite"]
+
+    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        engine = self.engine
+        words = [str(one).casefold() for one in resultSpec.popFilter("nid", "contains") or ()]
+        lens = lens_of(engine)
+        rows = await engine.store.read(lambda tx: suite_view(tx, kwargs["gate"], lens))
+        return rows if rows is None else [one for one in rows if all(word in one["nid"].casefold() for word in words)]
+
+
+class CdSuite(base.ResourceType):
+    """A test over many runs."""
+
+    name = "cd_suite"
+    plural = "suite"
+    endpoints = [SuiteEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        nid = types.String()
+        seconds = maybe(Number())
+        selected = types.Integer()
+        failed = types.Integer()
+        ended_at = maybe(Number())
+        passed_at = maybe(Number())
+        flakes = types.Integer()
+        flake_rate = Number()
+        mapped_at = maybe(Number())
+        quarantined_until = maybe(Number())
+
+    entityType = EntityType(name)
+
+
+class LearntEndpoint(CdEndpoint):
+    """What was learnt of all tests of a gate together."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/gates/s:gate/learnt"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return learnt_view(tx, kwargs["gate"], lens)
+
+
+class CdLearnt(base.ResourceType):
+    """The function map's age and the confidence curve."""
+
+    name = "cd_learnt"
+    plural = "learnt"
+    endpoints = [LearntEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        gate = types.String()
+        days = types.Integer()
+        runs = types.Integer()
+        tests = types.Integer()
+        flaky = types.Integer()
+        never = types.Integer()
+        mapped = types.Integer()
+        oldest = maybe(Number())
+        median = maybe(Number())
+        failures = types.Integer()
+        curve = Json()
+        now = Number()
+
+    entityType = EntityType(name)
+
+
+class CapacityEndpoint(CdEndpoint):
+    """How many workers are enough."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/gates/s:gate/capacity"]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        return capacity_view(tx, kwargs["gate"], lens)
+
+
+class CdCapacity(base.ResourceType):
+    """What the number of workers does to the length of a run."""
+
+    name = "cd_capacity"
+    plural = "capacity"
+    endpoints = [CapacityEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        gate = types.String()
+        budget = Number()
+        runs = types.Integer()
+        workers = maybe(types.Integer())
+        today = types.Integer()
+        most = types.Integer()
+        overhead = Number()
+        tried = Json()
+        split = Json()
+        now = Number()
+
+    entityType = EntityType(name)
