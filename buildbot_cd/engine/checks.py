@@ -16,9 +16,9 @@ from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
 from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
 from buildbot_cd.core.landing.verdict import ABSENT, FAILED, PASSED, UNKNOWN
 from buildbot_cd.core.selection import MissingTag
-from buildbot_cd.engine import proofs
+from buildbot_cd.engine import proofs, stress
 from buildbot_cd.engine.refs import branch_of
-from buildbot_cd.engine.stress import StressPlan, new_tests, settled
+from buildbot_cd.engine.stress import STRESS, StressPlan
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, PlannedTest, RunState, WorkState
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 BUILDER = "builder:"
 """Prefix that makes a stock builder's failure a named one, as a test's id is."""
-
-STRESS = "stress"
-"""Kind of a run in which each test has to pass many times."""
 
 GENERATIONS = 3
 """How often the shards of a run are started anew when they ended before its tests did."""
@@ -77,7 +74,7 @@ class Checks:
         outcomes = [self._builder_outcome(parts, f"{intent.key}#{name}", name) for name in self.plan.builders]
         if self.plan.pool:
             outcome = self._run_outcome(tx, intent, parts, f"{intent.key}#tests", now)
-            outcomes.append(self._stressed(tx, intent, parts, outcome, now))
+            outcomes.append(self._stressed(tx, intent, outcome, now))
         return _verdict([one for one in outcomes if one is not None]) if all(outcomes) else None
 
     def _start_first(self, tx: Tx, intent: Intent, now: float) -> None:
@@ -96,25 +93,13 @@ class Checks:
             }
             self._part(tx, intent, f"{key}#plan", "cd-plan", revision, {"cd_run": run.id, "cd_range": span}, now)
 
-    def _stressed(
-        self, tx: Tx, intent: Intent, parts: Mapping[str, Intent], outcome: dict[str, Any] | None, now: float
-    ) -> dict[str, Any] | None:
+    def _stressed(self, tx: Tx, intent: Intent, outcome: dict[str, Any] | None, now: float) -> dict[str, Any] | None:
         """The run's verdict, once its new tests were run over and over."""
-        plan, key = self.plan.stress, f"{intent.key}#stress"
-        if outcome is None or outcome["verdict"] != "passed" or not plan.rounds:
+        first = tx.runs.by_key(f"{intent.key}#tests")
+        if outcome is None or outcome["verdict"] != "passed" or first is None:
             return outcome
-        if tx.runs.by_key(key) is None:
-            first = tx.runs.by_key(f"{intent.key}#tests")
-            ran = tx.runs.tests(first.id) if first else ()
-            wanted = new_tests(tx, intent.gate, intent.landing, ran, plan, now)
-            if not wanted:
-                return outcome
-            made = tx.runs.create(key, intent.gate, intent.landing, STRESS, str(intent.payload["candidate"]), now)
-            tx.runs.plan(made.id, wanted, {}, None, now)
-        if self._run_outcome(tx, intent, parts, key, now) is None:
-            return None
-        run = tx.runs.by_key(key)
-        return outcome if run is None else settled(tx, intent, run, outcome, plan)
+        said = stress.look(self, tx, intent, first, (), now)
+        return None if said is None else {**outcome, "reason": "; ".join(filter(None, (outcome["reason"], said)))}
 
     # -- the second look: what failed, on another worker, and on the tested revision
 
@@ -131,8 +116,13 @@ class Checks:
         found = {side: self._side(tx, intent, side, tests, builders, now) for side, _ in sides}
         if any(one is None for one in found.values()):
             return None
+        outcomes = {side: dict(one or {}) for side, one in found.items()}
         first = tx.runs.by_key(f"{intent.payload['checks']}#tests")
-        return {**{side: dict(outcomes or {}) for side, outcomes in found.items()}, **(_held(first) if first else {})}
+        if first is None:
+            return outcomes
+        flakes = set(outcomes["retry"].values()) == {PASSED}  # then nothing speaks against the change any more
+        said = stress.look(self, tx, intent, first, tests, now) if flakes else ""
+        return None if said is None else {**outcomes, **({"new_tests": said} if said else {}), **_held(first)}
 
     def _start_side(
         self, tx: Tx, intent: Intent, side: str, revision: str, tests: list[str], builders: list[str], now: float

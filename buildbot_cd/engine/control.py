@@ -205,7 +205,21 @@ async def order_landing(engine: Engine, ident: int, order: Order) -> None:
         if not await engine.store.transact(call_wrong(engine.gate, ident, order.by, order.reason, engine.now())):
             raise ControlRefused(f"the revert of landing {ident} was called wrong before")
         return
-    await engine.order(_landing_rule(engine, order, lambda _snapshot: ident, seen=True))
+    await engine.order(_landing_rule(engine, order, lambda _snapshot: ident, seen=True), _alone(ident))
+
+
+def _alone(ident: int) -> Callable[[Tx], None]:
+    """Raises ControlRefused for a landing that another one carries: only that one can be ordered about, whole."""
+
+    def check(tx: Tx) -> None:
+        landing = tx.landings.get(ident)
+        if landing is not None and landing.carried:
+            raise ControlRefused(
+                f"landing {ident} rides with landing {landing.cause}: they are tested, deployed and taken back as one. "
+                f"Order it for landing {landing.cause}, and push again what shall stay"
+            )
+
+    return check
 
 
 async def order_rollout(engine: Engine, ident: int, order: Order) -> None:

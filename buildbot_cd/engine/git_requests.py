@@ -41,7 +41,7 @@ def request(intent: Intent, gate: Gate, landing: Landing | None, settings: GitSe
     """The JSON that the program reads, for an effect of kind OBSERVE, CANDIDATE, REVERT or MARK."""
     common = {"mirror": f"{gate.name}.git", "url": settings.url, "branch": settings.branch}
     if intent.kind is EffectKind.OBSERVE:
-        return {"verb": "observe", "since": gate.trunk, **common}
+        return {"verb": "observe", "since": gate.trunk, "holds": gate.pushed, **common}
     if intent.kind is EffectKind.MARK:
         return {"verb": "mark", **common, **_pick(intent, "ref", "new", "old")}
     assert landing is not None

@@ -43,6 +43,7 @@ gate = sa.Table(
     maybe("trunk"),
     maybe("tested"),
     maybe("live"),
+    maybe("pushed"),
     number("epoch"),
     number("version"),
 )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from buildbot_cd.core.landing.message import compose
 from buildbot_cd.core.landing.moves import EMERGENCY, Policy
 from buildbot_cd.core.landing.people import People, Push
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Intent, State
-from buildbot_cd.engine.apply import answer, pushed
+from buildbot_cd.engine.apply import answer, pushed, step
 from buildbot_cd.engine.git_requests import GitSettings, request
 from buildbot_cd.engine.views import Lens, landing_view, pusher_view
 from buildbot_cd.store import EngineStore, upgrade
@@ -47,15 +48,25 @@ def text(request: pytest.FixtureRequest) -> str:
     return HOSTILE[request.param]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EngineStore]:
-    """A database with a gate that has seen trunk's first commit."""
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/state.sqlite", poolclass=sa.NullPool)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a gate that has seen trunk's first commit; each test has a copy."""
+    path = tmp_path_factory.mktemp("hostile") / "state.sqlite"
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
     with engine.connect() as conn:
         upgrade(conn)
-    made = EngineStore(engine)
-    made.transact_now(lambda tx: tx.gates.create(Gate("trunk", trunk="c0", tested="c0", live="c0")))
-    yield made
+    seen = Gate("trunk", trunk="c0", tested="c0", live="c0")
+    EngineStore(engine).transact_now(lambda tx: tx.gates.create(seen))
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Iterator[EngineStore]:
+    """The copy."""
+    copy = shutil.copy(made, tmp_path / "state.sqlite")
+    engine = sa.create_engine(f"sqlite:///{copy}", poolclass=sa.NullPool)
+    yield EngineStore(engine)
     engine.dispose()
 
 
@@ -154,3 +165,73 @@ def test_a_messages_subject_is_one_printable_line(store: EngineStore, text: str)
         told = compose("id", what, landing, {"failing": [text], "reason": text, "sha": "s"}, "trunk", "http://cd/")
         assert told.subject.isprintable()
         assert len(told.subject) < 250
+
+
+def drive(store: EngineStore, times: int = 5) -> None:
+    """The reconciler's steps until it has to wait."""
+    for _ in range(times):
+        if store.transact_now(step("trunk", Policy(people=PEOPLE), 3.0)) is None:
+            return
+    raise AssertionError("the gate does not come to rest")
+
+
+def told(store: EngineStore, kind: EffectKind, result: dict[str, Any]) -> None:
+    """The one unfinished effect of this kind is answered, and the gate acts on it."""
+    (key,) = (one.key for one in store.read_now(lambda tx: tx.outbox.unfinished("trunk")) if one.kind is kind)
+    assert store.transact_now(answer("trunk", key, result, 3.0, PEOPLE)).counted
+    drive(store)
+
+
+@pytest.mark.parametrize("passes", [False, True])
+def test_names_of_tests_are_only_names(store: EngineStore, text: str, passes: bool) -> None:
+    """A repository gives its tests any name: what fails twice is taken back, what passes elsewhere is noted, and the
+    neighbour waits for its turn as it did.
+    """
+    name = text[:1000]
+    see(store, commit(1, "ann@x"), commit(2, "bob@x"))
+    drive(store)
+    told(store, EffectKind.CHECKS, {"verdict": "failed", "failing": [name], "ran": 5})
+    retry = {name: "passed" if passes else "failed"}
+    told(store, EffectKind.CONFIRM, {"retry": retry, "base": {name: "passed"}, "new_tests": text if passes else ""})
+    first, second = sorted(store.read_now(lambda tx: tx.landings.recent("trunk", 9)), key=lambda one: one.id)
+    assert first.state is (State.DEPLOYING if passes else State.REVERTING)
+    assert len(store.read_now(lambda tx: tx.trust.flakes("trunk", 0.0))) == passes
+    assert (second.state, second.reason) == (State.TESTING, "its checks run") if passes else (State.QUEUED, "")
+    shown = store.read_now(lambda tx: landing_view(tx, first.id, Lens(Policy(), 4.0)))
+    json.dumps(shown, allow_nan=False).encode("utf-8")
+
+
+def test_paths_that_do_not_apply_are_only_named(store: EngineStore, text: str) -> None:
+    """A file may have any name: the landing is taken back as a dependent one, and says which."""
+    store.transact_now(lambda tx: tx.gates.update(replace(require(tx), tested="other")))
+    see(store, commit(1, "ann@x"), commit(2, "bob@x"))
+    drive(store)
+    told(store, EffectKind.CANDIDATE, {"conflict": [text]})
+    first, second = sorted(store.read_now(lambda tx: tx.landings.recent("trunk", 9)), key=lambda one: one.id)
+    assert (first.state, first.revert_kind) == (State.REVERTING, "dependent")
+    assert first.reason.startswith("it needs a change that was taken back: ")
+    assert (second.state, second.reason) == (State.QUEUED, "")
+    evicted = {"sha": "r1", "tip": "r1", "evicted": [{"id": second.id, "paths": [text]}], "unseen": []}
+    told(store, EffectKind.REVERT, evicted)
+    assert store.read_now(lambda tx: tx.landings.get(second.id)).state is State.REVERTED  # type: ignore[union-attr]
+
+
+def require(tx: Tx) -> Gate:
+    """The gate's row."""
+    found = tx.gates.get("trunk")
+    assert found is not None
+    return found
+
+
+def test_what_hosts_and_metrics_say_is_only_a_reason(store: EngineStore, text: str) -> None:
+    """A rollout's answer carries words of hosts and of providers; they decide nothing."""
+    see(store, commit(1, "ann@x"))
+    drive(store)
+    told(store, EffectKind.CHECKS, {"verdict": "passed", "reason": text})
+    told(store, EffectKind.ROLLOUT, {"verdict": text, "reason": text, "failing": [text]})
+    (one,) = store.read_now(lambda tx: tx.landings.recent("trunk", 9))
+    assert (one.state, one.infra_attempts, one.revert_kind) == (State.DEPLOYING, 1, "")
+    told(store, EffectKind.ROLLOUT, {"verdict": "regression", "reason": text, "failing": [text]})
+    told(store, EffectKind.ROLLBACK, {"ok": False, "reason": text})
+    (one,) = store.read_now(lambda tx: tx.landings.recent("trunk", 9))
+    assert (one.state, one.revert_kind) == (State.ROLLING_BACK, "deploy")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
 from buildbot_cd.engine.checks import CheckPlan, Checks
 from buildbot_cd.engine.stress import StressPlan
@@ -57,6 +59,20 @@ class Gatekeeper:
         self.report(f"{key}#tests", outcomes, at)
         self.advance(key, at)
         return key
+
+    def look_again(self, key: str, retry: Mapping[str, str], at: float) -> str:
+        """The second look at what failed in these checks, all of which passes without the change; its key."""
+        again = key.replace("checks", "confirm")
+        asked = {"candidate": "c", "tested": "b", "failing": list(retry), "checks": key}
+        landing = int(key.split("/")[1])
+        self.store.transact_now(
+            lambda tx: tx.outbox.put("shop", landing, Effect(EffectKind.CONFIRM, again, asked), 0, at)
+        )
+        self.advance(again, at)
+        self.report(f"{again}#retry", retry, at)
+        self.report(f"{again}#base", dict.fromkeys(retry, "passed"), at)
+        self.advance(again, at)
+        return again
 
     def advance(self, key: str, at: float) -> None:
         """The engine asks what the run needs next."""
@@ -135,6 +151,50 @@ def test_a_run_that_failed_is_not_stressed() -> None:
     key = gate.land({**NEW, "t::old": "failed"}, 2.0)
     assert gate.stressed(key) is None
     assert gate.answers[key]["failing"] == ["t::old"]
+
+
+def test_new_tests_have_their_rounds_after_a_flake_too() -> None:
+    """Their engineer is told, and not the one who comes next, whose landing meets tests that are not new any more."""
+    gate = Gatekeeper()
+    gate.land(OLD, 1.0)
+    key = gate.look_again(gate.land({**NEW, "t::old": "failed"}, 2.0), {"t::old": "passed"}, 3.0)
+    assert (gate.stressed(key), key in gate.answers) == ({"t::new": 10.0}, False)
+    gate.report(f"{key}#stress", {"t::new": "passed"}, 4.0)
+    gate.advance(key, 4.0)
+    assert gate.answers[key]["new_tests"] == "1 new test ran 5 times"
+    assert gate.stressed(gate.land(NEW, 5.0)) is None
+
+
+def test_a_new_test_that_flakes_with_its_own_landing_has_shown_enough() -> None:
+    """It failed, and passed on another worker: it is in quarantine without further runs, and the landing passes."""
+    gate = Gatekeeper()
+    gate.land(OLD, 1.0)
+    key = gate.look_again(gate.land({**NEW, "t::new": "failed"}, 2.0), {"t::new": "passed"}, 3.0)
+    assert gate.stressed(key) is None
+    assert gate.answers[key]["retry"] == {"t::new": "passed"}
+    assert gate.answers[key]["new_tests"] == "flaky, in quarantine until mended: t::new"
+    assert gate.in_quarantine(50.0) == [("t::new", "ada")]
+    assert gate.stressed(gate.land(NEW, 5.0)) is None
+
+
+@pytest.mark.parametrize("new", ["failed", "passed"])
+def test_a_real_failure_is_not_stressed(new: str) -> None:
+    """What failed twice speaks against the change, a new test as an old one: no rounds, nothing set aside."""
+    gate = Gatekeeper()
+    gate.land(OLD, 1.0)
+    failed = {"t::new": "failed"} if new == "failed" else {"t::old": "failed"}
+    key = gate.look_again(gate.land({**NEW, **failed}, 2.0), failed, 3.0)
+    assert (gate.stressed(key), gate.in_quarantine(50.0)) == (None, [])
+    assert gate.answers[key]["retry"] == failed
+    assert "new_tests" not in gate.answers[key]
+
+
+def test_an_old_test_that_flakes_is_not_set_aside() -> None:
+    """One flake among many runs is noted; a quarantine is a person's decision then."""
+    gate = Gatekeeper()
+    gate.land(OLD, 1.0)
+    gate.look_again(gate.land({"t::old": "failed", "t::older": "passed"}, 2.0), {"t::old": "passed"}, 3.0)
+    assert gate.in_quarantine(50.0) == []
 
 
 def test_what_is_well_known_or_too_much_at_once_is_left() -> None:

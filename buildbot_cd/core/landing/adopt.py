@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.control import resume
+from buildbot_cd.core.landing.ingest import is_over
 from buildbot_cd.core.landing.moves import Move, enter, mark, notice
 from buildbot_cd.core.landing.values import EffectKind, IntentState, Mode, Slot, Snapshot, State
 from buildbot_cd.errors import ControlRefused
@@ -34,7 +35,7 @@ def adopt(snapshot: Snapshot, by: str, reason: str, now: float) -> Move:
         raise ControlRefused(f"landing {busy.id} is {busy.state.replace('_', ' ')}: wait for its end, or roll it back")
     gate = snapshot.gate
     opened = resume(snapshot, by, reason, now).gate or gate
-    taken = replace(opened, trunk=tip, tested=tip, live=tip, epoch=gate.epoch + 1)
+    taken = replace(opened, trunk=tip, tested=tip, live=tip, pushed=None, epoch=gate.epoch + 1)
     why = f"trunk was rewritten by hand and taken as it stands by {by}: {reason}"
     gone = [enter(one, State.BYPASSED, now, why) for one in snapshot.landings]
     kept = [mark(taken, f"kept/{one.id}", one.head, None) for one in gone]
@@ -62,7 +63,7 @@ def rewritten_tip(snapshot: Snapshot) -> str | None:
         if one.kind is EffectKind.OBSERVE and one.state is IntentState.DONE and one.result and "tip" in one.result
     ]
     newest = looks[-1] if looks else {}
-    return str(newest["tip"]) if newest.get("rewritten") and newest["tip"] != snapshot.gate.trunk else None
+    return str(newest["tip"]) if newest.get("rewritten") and not is_over(snapshot.gate, newest) else None
 
 
 def _acts(snapshot: Snapshot, one: Landing) -> bool:

@@ -52,7 +52,8 @@ def ride_together(
     *riders, last = run
     message = "\n\n".join(one.message or one.subject for one in run)
     carrier = replace(last, base=first.base, message=message, patch="")
-    gone = [enter(one, State.BYPASSED, now, f"it rides with landing {last.id} of the same engineer") for one in riders]
+    why = f"it rides with landing {last.id} of the same engineer"
+    gone = [enter(one, State.BYPASSED, now, why, cause=last.id) for one in riders]
     return carrier, tuple(gone)
 
 

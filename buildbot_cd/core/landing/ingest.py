@@ -126,19 +126,29 @@ def observed(gate: Gate, result: Mapping[str, Any], known: Known, people: People
         first = replace(gate, trunk=tip, tested=gate.tested or tip, live=gate.live or tip)
         return Move(f"first look at trunk: {tip[:12]} counts as live", gate=first)
     if result.get("rewritten"):
+        if gate.mode is Mode.HALTED or is_over(gate, result):
+            return None
+        missed = str(result.get("lost") or gate.trunk)
         text = (
-            f"trunk was rewritten: {gate.trunk[:12]} is not an ancestor of {tip[:12]}. "
+            f"trunk was rewritten: {missed[:12]} is not an ancestor of {tip[:12]}. "
             "Put it back and resume, or take it as it stands: buildbot-cd resume --adopt"
         )
-        if gate.mode is Mode.HALTED or tip == gate.trunk:  # the second: it was adopted while this look was under way
-            return None
         return Move(text, gate=halted_gate(gate, text), effects=(gate_notice(gate, "halted", text),))
     commits = _until_unsure(_behind(gate.trunk, seen_from(result.get("commits", ()))), known.unsure)
-    if not commits:
+    trunk = commits[-1].sha if commits else gate.trunk
+    found = gate.pushed in {one.sha for one in commits} or (trunk == tip and result.get("holds") == gate.pushed)
+    ahead = replace(gate, trunk=trunk, pushed=None if found else gate.pushed)
+    if ahead == gate:
         return None
     fresh = tuple(one for one in commits if one.sha not in known.ours and one.sha not in known.heads)
     new = pushes(fresh, known.pushes, people)
-    return Move(f"{len(fresh)} new commits on trunk", gate=replace(gate, trunk=commits[-1].sha), new=new)
+    return Move(f"{len(fresh)} new commits on trunk", gate=ahead, new=new)
+
+
+def is_over(gate: Gate, result: Mapping[str, Any]) -> bool:
+    """Whether trunk was adopted while this look, which found it rewritten, was under way."""
+    lost = result.get("lost")
+    return bool(result["tip"] == gate.trunk) if lost is None else bool(lost != gate.pushed)
 
 
 def _behind(trunk: str, commits: tuple[Seen, ...]) -> tuple[Seen, ...]:

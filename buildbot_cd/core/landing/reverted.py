@@ -42,6 +42,9 @@ def _finish(snapshot: Snapshot, done: Landing, result: Mapping[str, Any], policy
     gone = [*whole, *(one for one in late if isinstance(one, Landing))]
     ended = {done.id, *(one.id for one in gone)}
     gate, marks = _anchored(snapshot, ended | {one.id for one in halves}, result, sha)
+    if sha is not None:
+        tip = str(result.get("tip") or sha)
+        gate = replace(gate or snapshot.gate, pushed=None if tip == snapshot.gate.trunk else tip)
     look = Effect(EffectKind.OBSERVE, f"{done.gate}/observe/after-{sha or f'shadow-{done.id}'}")
     notices = [notice(done, "reverted", sha=sha, failing=list(done.failing))]
     notices += [notice(one, "evicted", sha=sha, cause=done.id) for one in gone]

@@ -101,7 +101,7 @@ def _request(snapshot: Snapshot, landing: Landing, policy: Policy, now: float) -
         EffectKind.REVERT,
         entry=key_of(landing, EffectKind.REVERT),
         tested=snapshot.gate.tested,
-        known_tip=snapshot.gate.trunk,
+        known_tip=snapshot.gate.pushed or snapshot.gate.trunk,
         bad=[{"id": one.id, "base": one.base, "head": one.head} for one in bad],
         survivors=survivors,
         subject=landing.subject,

@@ -10,7 +10,7 @@ from buildbot_cd.core.landing.admission import start_test
 from buildbot_cd.core.landing.moves import HELD, Move, Policy, effect_of, enter, halted_gate, key_of, notice
 from buildbot_cd.core.landing.reverting import begin_revert
 from buildbot_cd.core.landing.values import EffectKind, Landing, Snapshot, State
-from buildbot_cd.core.landing.verdict import Cause, Confirmation, classify, widespread
+from buildbot_cd.core.landing.verdict import ABSENT, Cause, Confirmation, classify, widespread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ def tested(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], poli
 
 
 def confirmed(snapshot: Snapshot, landing: Landing, result: Mapping[str, Any], policy: Policy, now: float) -> Move:
-    """The failed tests ran again. ``result``: {retry: {test: outcome}, base: {test: outcome}, reason}.
+    """The failed tests ran again. ``result``: {retry: {test: outcome}, base: {test: outcome}, new_tests, reason}.
 
     Whatever the verdict is, the tests that passed elsewhere are noted as flaky; but nothing is, and nothing speaks
     against the change, where so many tests fail without it too that the surroundings must be broken.
@@ -85,11 +85,14 @@ def _judged(
     snapshot: Snapshot, landing: Landing, found: Confirmation, result: Mapping[str, Any], policy: Policy, now: float
 ) -> Move:
     if found.cause is Cause.FLAKY:
-        reason = f"{_few(landing.failing)} passed on another worker: flaky, noted"
+        told = str(result.get("new_tests") or "")
+        reason = "; ".join(filter(None, (f"{_few(landing.failing)} passed on another worker: flaky, noted", told)))
         return _pass(landing, now, reason, result.get("held"))
     if found.cause is Cause.REAL:
         real = found.named(Cause.REAL)
-        reason = f"{_few(real)} failed twice on different workers and passes without this change"
+        before = {result.get("base", {}).get(test) for test in real}
+        without = "is new with this change" if before == {ABSENT} else "passes without this change"
+        reason = f"{_few(real)} failed twice on different workers and {without}"
         return begin_revert(snapshot, landing, "test", real, reason, policy, now)
     if found.cause is Cause.SURROUNDINGS:
         same = found.named(Cause.SURROUNDINGS)

@@ -75,6 +75,7 @@ class Gate:
 
     ``trunk`` is the newest trunk commit that was taken in, ``tested`` the base of the next candidate,
     ``live`` the last revision watched to the end on the whole fleet; None until the first observation.
+    ``pushed`` is trunk as the gate's last revert left it, until a look has taken that in: trunk must hold it too.
     ``epoch`` grows when old results must not count any more. ``min_priority``: landings of at least that much pass a
     CLOSED gate (0: none do). ``beneath`` is the freeze that a halt found and that is in force again when it ends.
     ``version`` is the compare-and-set number.
@@ -90,6 +91,7 @@ class Gate:
     trunk: str | None = None
     tested: str | None = None
     live: str | None = None
+    pushed: str | None = None
     epoch: int = 0
     version: int = 0
 
@@ -100,8 +102,9 @@ class Landing:
 
     ``since`` is when it came into ``state``; ``attempt`` counts candidates (a retest without blame starts a new one);
     ``infra_attempts`` counts holds for reasons that are not the change; ``failing`` names the tests or metrics
-    that authorise a revert; ``cause`` is the landing whose failure took this one along. ``revert_kind`` is why it is
-    taken back (test, deploy, dependent, withdraw): set on a QUEUED or HALTED landing, that is still to be done.
+    that authorise a revert; ``cause`` is the landing whose failure took this one along, or that carries it
+    (`carried`). ``revert_kind`` is why it is taken back (test, deploy, dependent, withdraw): set on a QUEUED or HALTED
+    landing, that is still to be done.
     ``patch`` names its content wherever it stands (git patch-id; empty: not known), ``relands`` the reverted landing
     that it brings back, ``emergency`` what an authorised person gave as the reason for the fast lane.
     """
@@ -135,6 +138,11 @@ class Landing:
     def order(self) -> tuple[int, int]:
         """Sort key of the queue: higher priority first, then first come."""
         return (-self.priority, self.id)
+
+    @property
+    def carried(self) -> bool:
+        """True if it has ended because the landing ``cause`` has its commits too: they ride together."""
+        return self.state is State.BYPASSED and self.cause is not None and not self.revert_kind
 
 
 class IntentState(StrEnum):

@@ -60,6 +60,7 @@ def stored_gate(gate: Gate) -> Gate:
         trunk=clean_or_none(gate.trunk),
         tested=clean_or_none(gate.tested),
         live=clean_or_none(gate.live),
+        pushed=clean_or_none(gate.pushed),
     )
 
 
@@ -74,6 +75,7 @@ def _values(gate: Gate) -> dict[str, Any]:
         "trunk": gate.trunk,
         "tested": gate.tested,
         "live": gate.live,
+        "pushed": gate.pushed,
         "epoch": gate.epoch,
         "version": gate.version,
     }

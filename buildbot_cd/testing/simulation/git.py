@@ -33,14 +33,18 @@ class Planned:
     takes_back: frozenset[str]
 
 
-def observe(repo: Repository, since: str | None) -> dict[str, Any]:
+def observe(repo: Repository, since: str | None, holds: str | None) -> dict[str, Any]:
     """See `worker.git.observe`."""
     tip = repo.trunk
     answer: dict[str, Any] = {"tip": tip, "rewritten": False, "commits": []}
+    if since is not None and not repo.is_ancestor(since, tip):
+        return {**answer, "rewritten": True}
+    if holds is not None and not repo.is_ancestor(holds, tip):
+        return {**answer, "rewritten": True, "lost": holds}
+    if holds is not None:
+        answer["holds"] = holds
     if since is None or since == tip:
         return answer
-    if since not in repo.commits or not repo.is_ancestor(since, tip):
-        return {**answer, "rewritten": True}
     return {**answer, "commits": [told(repo, sha) for sha in repo.steps(since, tip)]}
 
 

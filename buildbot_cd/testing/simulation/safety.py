@@ -185,7 +185,10 @@ def s6(world: World, before: View, after: View) -> str:
 
 
 def s8(world: World, before: View, after: View) -> str:
-    """A candidate is the tested revision and this landing: all that passed and stayed, nothing that did not."""
+    """A candidate is the tested revision and this landing: all that passed and stayed, nothing that did not.
+
+    What people had undone by hand before it was taken back stays in the line of commits, but is in no tree.
+    """
     repo, tested = world.repo, after.gate.tested or ""
     for old, one in changed(before, after):
         fresh = one.state in (State.TESTING, State.PASSED) and old in (State.QUEUED, State.PREPARING)
@@ -193,14 +196,14 @@ def s8(world: World, before: View, after: View) -> str:
             continue
         if repo[one.candidate].holds != repo[tested].holds | set(repo.steps(one.base, one.head)):
             return f"candidate {one.candidate} of landing {one.id} is not {tested} and this landing"
+        held = repo[tested].holds - repo.beside
         for other in after.landings.values():
             if other.id <= world.before or other.state is State.BYPASSED:
                 continue
             own = set(repo.steps(other.base, other.head))
-            inside = own <= repo[tested].holds
-            if other.state in IN_PRODUCTION and not inside:
+            if other.state in IN_PRODUCTION and not own <= held:
                 return f"tested {tested} lacks landing {other.id}, which is {other.state}"
-            if other.state not in IN_PRODUCTION and own & repo[tested].holds and not _halted_deploy(other):
+            if other.state not in IN_PRODUCTION and own & held and not _halted_deploy(other):
                 return f"tested {tested} holds landing {other.id}, which is {other.state}"
     return ""
 

@@ -41,6 +41,7 @@ class Step:
     intent: Intent
     landing: Landing | None
     since: str | None
+    holds: str | None
     fence: int = 0
     result: dict[str, Any] = field(default_factory=dict)
 
@@ -72,6 +73,13 @@ class World:
     def view(self) -> View:
         """All rows as they are now."""
         return self.store.view()
+
+    @property
+    def lost(self) -> bool:
+        """True if trunk lacks what the gate has seen on it, or has pushed to it."""
+        gate = self.view.gate
+        known = (one for one in (gate.trunk, gate.pushed) if one is not None)
+        return not all(self.repo.is_ancestor(one, self.repo.trunk) for one in known)
 
     # -- messages
 
@@ -157,7 +165,8 @@ class World:
                 return
             self.fence += 1
             landing = None if intent.landing is None else self.view.landings[intent.landing]
-            self.steps[build.bsid] = Step(LOOKED, intent, landing, self.view.gate.trunk, self.fence)
+            gate = self.view.gate
+            self.steps[build.bsid] = Step(LOOKED, intent, landing, gate.trunk, gate.pushed, self.fence)
         elif step.phase == LOOKED:
             step.result, step.phase = self._act(step, fault), ACTED
         elif step.phase == ACTED:
@@ -175,7 +184,7 @@ class World:
     def _act(self, step: Step, fault: str) -> dict[str, Any]:
         intent, payload = step.intent, step.intent.payload
         if intent.kind is EffectKind.OBSERVE:
-            return git.observe(self.repo, step.since)
+            return git.observe(self.repo, step.since, step.holds)
         if intent.kind is EffectKind.MARK:
             return {"ok": True}
         if intent.kind is EffectKind.STAGE:

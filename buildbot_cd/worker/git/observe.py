@@ -27,15 +27,20 @@ def observe(mirror: Mirror, fields: Fields) -> dict[str, Any]:
 
     Each has ``patch_id``, see `patch_ids`.
 
-    ``rewritten``: trunk does not hold ``since`` any more; then no commits are told.
+    ``rewritten``: trunk does not hold ``since`` any more; then no commits are told. Nor does it where it lacks what it
+    ``holds``, which nobody has looked at yet but the gate has pushed; that is ``lost`` then, and else told again.
     """
-    since = fields.maybe_sha("since")
+    since, holds = fields.maybe_sha("since"), fields.maybe_sha("holds")
     tip = mirror.fetch()
     answer: dict[str, Any] = {"tip": tip, "rewritten": False, "commits": []}
+    if since is not None and not _on(mirror, since, tip):
+        return {**answer, "rewritten": True}
+    if holds is not None and not _on(mirror, holds, tip):
+        return {**answer, "rewritten": True, "lost": holds}
+    if holds is not None:
+        answer["holds"] = holds
     if since is None or since == tip:
         return answer
-    if not mirror.has(since) or not is_ancestor(mirror.git, since, tip):
-        return {**answer, "rewritten": True}
     steps = through(mirror.git, since, tip, mirror.marks("revert").values())
     told = steps[:MOST]
     commits = read(mirror.git, [step.sha for step in told], mailmap_of=tip)
@@ -47,6 +52,10 @@ def observe(mirror: Mirror, fields: Fields) -> dict[str, Any]:
     ]
     answer["commits"] = rows[: _fitting(rows)]
     return {**answer, "truncated": True} if len(answer["commits"]) < len(steps) else answer
+
+
+def _on(mirror: Mirror, sha: str, tip: str) -> bool:
+    return sha == tip or (mirror.has(sha) and is_ancestor(mirror.git, sha, tip))
 
 
 def _commit(step: Step, commit: Commit) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from buildbot_cd.core.landing import control
 from buildbot_cd.core.landing.message import compose
 from buildbot_cd.core.landing.values import EffectKind, Mode, State
@@ -53,6 +55,40 @@ def test_who_pushed_is_told_how_the_work_comes_back(world: World) -> None:
     told = compose("x", "bypassed", landing(world, head), {}, "trunk", "http://cd/")
     assert f"git fetch origin refs/cd/kept/1 && git cherry-pick root..{head}" in told.body
     assert "taken as it stands by ops: looked at it" in told.body
+
+
+@pytest.mark.parametrize("way", ["put back", "adopted"])
+def test_a_revert_that_is_forced_away_before_anybody_saw_it_halts_the_gate(world: World, way: str) -> None:
+    """Trunk carries the bad change again, and is a descendant of all that was seen: but not of what was pushed."""
+    bad = push(world, "ann@x", "a", kind="broken")
+    check(world)
+    check(world)
+    finish(world, EffectKind.REVERT)
+    assert state(world, bad) is State.REVERTED
+    revert = world.repo.trunk
+    assert (world.view.gate.trunk, world.view.gate.pushed) == (bad, revert)
+    world.repo.trunk, world.rewritten = bad, True
+    take_in(world)
+    assert world.view.gate.mode is Mode.HALTED
+    assert f"{revert} is not an ancestor of {bad}" in world.view.gate.mode_reason
+    if way == "put back":
+        world.repo.trunk, world.rewritten = revert, False
+        world.order(lambda now: control.resume(now, "ops", "it is back", world.now))
+        take_in(world)
+    else:
+        assert world.adopt() == ""
+    gate = world.view.gate
+    assert (gate.mode, gate.pushed, gate.trunk) == (Mode.OPEN, None, revert if way == "put back" else bad)
+
+
+def test_a_revert_that_was_seen_is_not_looked_for_any_more(world: World) -> None:
+    """The look after it takes it in: from then on it is what was seen of trunk."""
+    push(world, "ann@x", "a", kind="broken")
+    check(world)
+    check(world)
+    finish(world, EffectKind.REVERT)
+    take_in(world)
+    assert (world.view.gate.trunk, world.view.gate.pushed) == (world.repo.trunk, None)
 
 
 def test_nothing_is_adopted_where_trunk_only_grew(world: World) -> None:

@@ -105,3 +105,36 @@ def test_a_change_that_breaks_everything_by_itself_is_taken_back(world: World) -
     confirm(world, 2)
     assert state(world, head) is State.REVERTING
     assert len(landing(world, head).failing) == 28
+
+
+@pytest.mark.parametrize(
+    ("base", "said"), [(PASSED, "passes without this change"), (ABSENT, "is new with this change")]
+)
+def test_a_test_that_failed_twice_takes_its_landing_back_also_if_it_is_new(world: World, base: str, said: str) -> None:
+    """The reason tells which of the two it is: nobody looks for a run that there cannot have been."""
+    head = push(world, "ann@x", "a")
+    (run,) = world.checking
+    run.result = {"verdict": "failed", "failing": ["t"], "ran": 40}
+    reconcile(world)
+    (run,) = world.checking
+    run.result = {"retry": {"t": FAILED}, "base": {"t": base}}
+    reconcile(world)
+    assert state(world, head) is State.REVERTING
+    assert landing(world, head).reason == f"t failed twice on different workers and {said}"
+
+
+def test_what_came_of_new_tests_is_told_with_a_flake(world: World) -> None:
+    """The second look's answer carries it, and the landing's reason shows it."""
+    head = push(world, "ann@x", "a")
+    (run,) = world.checking
+    run.result = {"verdict": "failed", "failing": ["t"], "ran": 40}
+    reconcile(world)
+    (run,) = world.checking
+    run.result = {"retry": {"t": PASSED}, "base": {"t": ABSENT}, "new_tests": "flaky, in quarantine until mended: t"}
+    reconcile(world)
+    (line,) = (
+        one
+        for one in world.store.transact_now(lambda tx: tx.landings.transitions(landing(world, head).id))
+        if one.after is State.PASSED
+    )
+    assert line.reason == "t passed on another worker: flaky, noted; flaky, in quarantine until mended: t"

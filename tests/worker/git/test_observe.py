@@ -82,6 +82,21 @@ def test_rewritten_trunk_is_told(server: Repository, ask: Ask) -> None:
     assert ask("observe", since="1" * 40)["rewritten"]
 
 
+def test_a_revert_that_was_forced_away_before_anybody_saw_it_is_told(server: Repository, ask: Ask) -> None:
+    """Trunk must hold what the gate has pushed to it, too: without it the change would be back, and nobody know."""
+    old = server.commit({"a": "1"})
+    pushed = server.commit({"a": "0"})
+    assert ask("observe", since=old, holds=pushed)["holds"] == pushed
+    assert ask("observe", since=pushed, holds=pushed)["holds"] == pushed
+    later = server.commit({"b": "1"})
+    assert not ask("observe", since=pushed, holds=pushed)["rewritten"]
+    server.git("update-ref", "refs/heads/main", old)
+    lost = {"tip": old, "rewritten": True, "commits": [], "lost": pushed}
+    assert ask("observe", since=old, holds=pushed) == lost
+    assert ask("observe", since=old, holds="1" * 40)["lost"] == "1" * 40
+    assert ask("observe", since=later, holds=pushed)["rewritten"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_names_come_through(server: Repository, ask: Ask, name: str) -> None:
     """A path is told as it is, whatever characters it has."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is still open has indexes of its own, which stay small however long the history grows."""
+"""What is still open has indexes of its own; and trunk as the last revert left it, until a look has seen it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,8 @@ UNFINISHED = sa.text("state IN ('pending', 'started')")
 
 
 def upgrade() -> None:
-    """Add an index of the open landings; one of the unfinished intents takes the place of that by state."""
+    """Add the column and the indexes; that of the unfinished intents takes the place of the one by state."""
+    op.add_column("cd_gate", sa.Column("pushed", sa.Text(), nullable=True))
     for name, table, where in (
         ("cd_landing_open_idx", "cd_landing", OPEN),
         ("cd_intent_unfinished_idx", "cd_intent", UNFINISHED),
