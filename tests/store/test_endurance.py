@@ -49,14 +49,14 @@ def once(call: Callable[[], None]) -> Callable[[], None]:
 def test_a_transaction_that_a_restart_cuts_off_is_done_again_and_counts_once(
     url: str, tmp_path: Path, when: str
 ) -> None:
-    """Whether PostgreSQL goes before the first statement, between two or before the commit: the caller never hears of it."""
+    """PostgreSQL may go before the first statement, between two or before the commit: the caller never hears of it."""
     power_cut = once(lambda: restart(url))
 
     def write(conn: sa.Connection) -> None:
         for moment in ("before", "within"):
             if when == moment:
                 power_cut()
-            conn.exec_driver_sql(f"INSERT INTO note VALUES ('{moment}')")
+            conn.execute(sa.text("INSERT INTO note VALUES (:moment)"), {"moment": moment})
         if when == "at the commit":
             power_cut()
 
@@ -70,7 +70,7 @@ def test_a_transaction_that_a_restart_cuts_off_is_done_again_and_counts_once(
 
 
 def test_a_commit_whose_outcome_is_unknown_is_not_done_again(url: str, tmp_path: Path) -> None:
-    """A connection that breaks inside the commit may have committed: the caller is told, and nothing is written twice."""
+    """A connection that breaks in the commit may have committed: the caller is told, and nothing is written twice."""
     calls = []
 
     def write(conn: sa.Connection) -> None:

@@ -64,7 +64,7 @@ def _connect(dialect: Dialect, cargs: list[Any], cparams: dict[str, Any], patien
 
 
 def _plain(context: ExceptionContext) -> None:
-    """Say "operational" of every broken connection: the driver has other names too, which the pool does not ask about."""
+    """Say "operational" of every broken connection: the driver has other names too, which the pool does not know."""
     found = context.sqlalchemy_exception
     if context.is_disconnect and found is not None and not isinstance(found, sa.exc.OperationalError):
         raise sa.exc.OperationalError(
@@ -73,5 +73,5 @@ def _plain(context: ExceptionContext) -> None:
 
 
 def _look_first(connection: sa.Connection) -> None:
-    """A connection that broke since its last statement is found here and not at the commit: then it can be done again."""
+    """A connection that broke since its last statement is found here and not at the commit: so it is done again."""
     connection.exec_driver_sql("SELECT 1")
