@@ -99,7 +99,7 @@ def test_a_freeze_lets_nobody_in_and_outlives_the_master() -> None:
 
 def test_a_host_that_serves_something_else_is_named() -> None:
     """The newest rollout that meant a host says what it carries; the text is that of the live revision."""
-    history = [{"web-1": "r1", "web-2": "r1"}, {"web-1": "r2", "web-2": None}]
+    history: list[dict[str, str | None]] = [{"web-1": "r1", "web-2": "r1"}, {"web-1": "r2", "web-2": None}]
     carried, told = {"web-1": "r2", "web-2": "r1"}, {"web-1": "text", "web-2": "text"}
     as_recorded(history, carried, told, "text")
     with pytest.raises(AssertionError, match="web-2 carries r2"):

@@ -11,7 +11,7 @@ from buildbot_cd.store import SqlStore, upgrade
 from buildbot_cd.store.sql import endure
 from buildbot_cd.testing.postgres import restart
 
-from .test_pool import in_master
+from tests.store.test_pool import in_master
 
 if TYPE_CHECKING:
     from collections.abc import Callable
