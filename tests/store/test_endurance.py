@@ -10,7 +10,6 @@ from buildbot_cd.core.landing.values import Gate
 from buildbot_cd.store import SqlStore, upgrade
 from buildbot_cd.store.sql import endure
 from buildbot_cd.testing.postgres import restart
-
 from tests.store.test_pool import in_master
 
 if TYPE_CHECKING:
