@@ -27,7 +27,7 @@ from buildbot_cd.engine.testruns import TestRuns
 from buildbot_cd.engine.views import Memory
 from buildbot_cd.errors import ControlRefused, StaleVersion
 from buildbot_cd.store.errors import SlotTaken
-from buildbot_cd.store.sql import SqlStore
+from buildbot_cd.store.sql import SqlStore, endure
 from buildbot_cd.store.upgrade import upgrade
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Engine(BuildbotService):
         self._awake = False
         self._full = True
         self._working: defer.Deferred[None] | None = None
+        endure(self.master.db.pool.engine)
         await self.master.db.pool.do(upgrade)
         self.store = SqlStore(self.master.db.pool)
         self.events, self.memory = Events(self.master, self.store), Memory()

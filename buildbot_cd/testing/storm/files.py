@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The files of a storm's yard: tests that know good changes from bad ones, the build, the server's hook."""
+"""The files of a storm's yard: tests and a restart that know good from bad, the build, the server's hook."""
 
 from __future__ import annotations
 
@@ -35,4 +35,19 @@ if order() == "refuse" and sys.argv[1] == "pre-receive":
     sys.exit("the git server refuses for a while")
 while order() == "hang":
     time.sleep(0.05)
+"""
+SHORT_HOLDS = """
+
+# What holds a landing in a storm passes quickly: the rules stay as they are, but their first pause.
+from dataclasses import replace
+from buildbot_cd.engine import service, settings
+
+service.policy_of = lambda config: replace(settings.policy_of(config), backoff={backoff!r})
+"""
+RESTART = """\
+import os, sys
+name, release = sys.argv[1:]
+with open(os.path.join({fleet!r}, name, "releases", release, "app.txt")) as file:
+    if "sick\\n" in file:
+        sys.exit("this service does not start")
 """

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from buildbot_cd.cli.demo.workspace import git
+from buildbot_cd.errors import GitError
+from buildbot_cd.testing.storm import fleet, gate_rules
+from buildbot_cd.testing.storm.gate_rules import Candidate, Mark, Taken
+from buildbot_cd.testing.storm.yard import CAPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +66,9 @@ class Aftermath:
         self.nothing_left()
         self.history()
         counts = Counter(state for _, _, state, _, _ in self.landings.values())
+        counts += self.gate_rules()
+        counts["looks at the fleet"] = self.fleet_as_recorded()
+        counts["rolled back"] = sum(one.state == "rolling_back" for one in self.stays())
         counts["transitions"] = sum(map(len, self.transitions.values()))
         counts["held for infrastructure"] = sum(one.state == "infra_hold" for one in self.stays())
         counts["commits on trunk"] = int(git(self.storm.repository, "rev-list", "--count", "main"))
@@ -96,42 +104,108 @@ class Aftermath:
             assert not against, f"landing {entry.landing} was admitted against {against}"
 
     def only_what_passed_is_deployed(self) -> None:
-        """S3: a landing enters production from PASSED, and a run of its tests on that very candidate passed."""
-        verdicts = self.storm.rows("SELECT landing, result FROM cd_intent WHERE kind IN ('checks', 'confirm')")
-        passed = {landing for landing, result in verdicts if result and ('"passed"' in result or '"flaky"' in result)}
+        """S3: a landing enters production from PASSED (or a halt in it), and its tests passed on that very tree."""
+        asked = self.storm.rows("SELECT landing, payload, result FROM cd_intent WHERE kind IN ('checks', 'confirm')")
+        good = [(one, json.loads(told)["candidate"]) for one, told, result in asked if result and '"passed"' in result]
         for landing, moves in self.transitions.items():
             for before, after, _ in moves:
-                assert after != "deploying" or before == "passed", f"landing {landing} went from {before} to {after}"
-                assert after != "deploying" or landing in passed, f"landing {landing} has no verdict"
+                from_there = before in ("passed", "halted")
+                assert after != "deploying" or from_there, f"landing {landing} went from {before} to {after}"
+        for landing, candidate in self.storm.rows("SELECT landing, candidate FROM cd_rollout"):
+            assert (landing, candidate) in good, f"landing {landing} has no verdict on {candidate}"
 
     def right_ones_stay(self) -> None:
         """S5, S6: what is good is live, what is bad was taken back, for its own fault: no kill reverts anything."""
         seen = {subject: (state, kind) for _, subject, state, kind, _ in self.landings.values()}
         for subject, kind in self.storm.subjects.items():
-            wanted = {"good": ("live", ""), "red": ("reverted", "test")}[kind]
+            wanted = {"good": ("live", ""), "red": ("reverted", "test"), "sick": ("reverted", "deploy")}[kind]
             assert seen.get(subject) == wanted, f"{subject!r} is {seen.get(subject)}, not {wanted}"
         assert len(seen) == len(self.landings) == len(self.storm.subjects)
 
     def nothing_twice(self) -> None:
-        """S7, S12: one revert a landing, one rollout for each entry into production, one build set for each effect."""
+        """S7, S12: no effect is begun twice, no rollout is without its effect, no fence is given to two."""
         keys = self.storm.rows(
             "SELECT external_idstring, count(*) FROM buildsets JOIN cd_intent ON key = external_idstring"
             " GROUP BY external_idstring HAVING count(*) > 1"
         )
         assert not keys, f"these effects were begun more than once: {keys}"
-        rollouts = Counter(one for (one,) in self.storm.rows("SELECT landing FROM cd_rollout"))
-        entries = Counter(one.landing for one in self.stays() if one.state == "deploying")
-        assert rollouts == entries, f"rollouts {rollouts} for entries {entries}"
+        rollouts = Counter(self.storm.rows("SELECT landing, key FROM cd_rollout"))
+        asked = Counter(self.storm.rows("SELECT landing, key FROM cd_intent WHERE kind = 'rollout'"))
+        assert rollouts <= asked, f"rollouts without an effect: {rollouts - asked}"
+        entries = {one.landing for one in self.stays() if one.state == "deploying"}
+        assert {one for one, _ in rollouts} == entries, f"rollouts {rollouts} for entries {entries}"
         fences = self.storm.rows("SELECT fence, count(*) FROM cd_rollout GROUP BY fence HAVING count(*) > 1")
         assert not fences, f"fences were given twice: {fences}"
         twice = self.storm.rows("SELECT nid FROM cd_run_test GROUP BY run, nid HAVING count(*) > 1")
         assert not twice, f"tests stand twice in one run: {twice}"
 
     def nothing_left(self) -> None:
-        """L2: no slot is held, no effect is waiting, and the fleet carries what is live."""
+        """L2: no slot is held, and the only effects on their way are looks at trunk."""
         assert self.storm.rows("SELECT slot FROM cd_slot") == []
-        live = max((number, row[0]) for number, row in self.landings.items() if row[2] == "live")
-        assert self.storm.releases() == {f"r{live[0]}-{live[1][:12]}"} or len(self.storm.releases()) == 1
+        left = self.storm.rows(
+            "SELECT key FROM cd_intent WHERE state IN ('pending', 'started') AND kind NOT IN ('observe', 'notify')"
+        )
+        assert not left, f"effects are left: {left}"
+
+    def gate_rules(self) -> Counter[str]:
+        """S4, S8, S10, S14, S15; what was looked at, counted."""
+        storm, counts = self.storm, Counter[str]()
+        marks = list(self._marks())
+        counts["moves of tested and live"] = len(marks)
+        counts["moves of tested back to live"] = gate_rules.marks_move_forward(marks, self.transitions, self._follows)
+        files = {number: storm.files[row[1]] for number, row in self.landings.items()}
+        candidates = list(self._candidates())
+        counts["candidates"] = len(candidates)
+        always = frozenset({"parts/first.txt"})
+        gate_rules.candidates_hold_what_passed(candidates, self.transitions, files, always)
+        people = storm.rows("SELECT id, priority, engineer, revert_kind, cause FROM cd_landing")
+        gate_rules.first_come_first_served(self.transitions, {row[0]: row[1] for row in people})
+        taken = {row[0]: Taken(*row[2:]) for row in people}
+        caps = CAPS["per_hour"], CAPS["per_engineer"]
+        counts["reverts after a person looked"] = gate_rules.caps_hold(self.transitions, taken, *caps)
+        gate_rules.freezes_hold(self.transitions, storm.freezes)
+        return counts
+
+    def _marks(self) -> Iterator[Mark]:
+        """Moves of tested and live as they were decided; not those that only set a ref that stood elsewhere."""
+        asked = "SELECT payload, created_at FROM cd_intent WHERE kind = 'mark' AND key NOT LIKE '%/over/%' ORDER BY id"
+        for payload, at in self.storm.rows(asked):
+            told = json.loads(payload)
+            name = told["ref"].removeprefix("refs/cd/")
+            if name in ("tested", "live"):
+                yield Mark(name, told["old"], told["new"], at)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        asked = "SELECT landing, created_at, payload FROM cd_intent WHERE kind = 'checks'"
+        for landing, at, payload in self.storm.rows(asked):
+            tree = json.loads(payload)["candidate"]
+            names = git(self.storm.repository, "ls-tree", "-r", "--name-only", tree, "parts/").splitlines()
+            yield Candidate(landing, at, frozenset(names))
+
+    def _follows(self, old: str, new: str) -> bool:
+        """Whether ``new`` has ``old`` beneath it, or its very tree."""
+        if self.storm.tree(old) == self.storm.tree(new):
+            return True
+        try:
+            git(self.storm.repository, "merge-base", "--is-ancestor", old, new)
+        except GitError:
+            return False
+        return True
+
+    def fleet_as_recorded(self) -> int:
+        """Each host carries what is recorded and serves what is live; none was ever without. How often one looked."""
+        storm, history = self.storm, defaultdict[int, dict[str, str | None]](dict)
+        for rollout, host, desired in storm.rows("SELECT rollout, host, desired FROM cd_rollout_host ORDER BY rollout"):
+            history[rollout][host] = desired
+        ((live,),) = storm.rows("SELECT live FROM cd_gate")
+        parts = git(storm.repository, "ls-tree", "-r", "--name-only", live, "parts/").splitlines()
+        text = "".join(git(storm.repository, "show", f"{live}:{path}") for path in sorted(parts))
+        links = {name: storm.fleet / name / "current" for name in storm.host_names}
+        carried = {name: link.readlink().name for name, link in links.items()}
+        told = {name: (link / "app.txt").read_text() for name, link in links.items()}
+        fleet.as_recorded(history.values(), carried, told, text)
+        assert not storm.watch.missing, f"hosts were without a release: {storm.watch.missing[:10]}"
+        return storm.watch.looks
 
     def history(self) -> None:
         """S9, S13, C1, C2: trunk only went forward, each commit is live or named once, and the trees agree."""

@@ -13,13 +13,17 @@ from buildbot_cd.testing.storm.yard import BUSY
 if TYPE_CHECKING:
     from buildbot_cd.testing.storm.yard import Storm
 
-KINDS = ("good",) * 5 + ("red",)
-"""What engineers push: one of six fails a test."""
+KINDS = ("good",) * 6 + ("red", "sick")
+"""What engineers push: one of eight fails a test, and one passes them and does not start in production."""
 
-OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away")
+OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away", "gate_frozen")
 """Faults beside the kills, one after so many kills each."""
 
 OTHERS_EVERY = 8
+
+SEVERAL = 2
+"""More landings than these are of all kinds; two are a red one and a good one, for a storm that is quick."""
+
 REST, EACH = 120.0, 20.0
 """Seconds after the last fault in which everything has to come to its end: so many, and so many for each landing."""
 
@@ -32,12 +36,13 @@ class Weather:
     landings: int
     kills: int
     pause: float = 3.0
-    limit: float = 1080.0
+    limit: float = 1800.0
 
     def kinds(self) -> list[str]:
-        """What is pushed, in order; at least one is red."""
+        """What is pushed, in order; at least one is red, and one of several is sick."""
         dice = random.Random(self.seed)  # noqa: S311 - chance, not secrets
-        kinds = ["red", *dice.choices(KINDS, k=self.landings - 1)]
+        sure = ["red", "sick"] if self.landings > SEVERAL else ["red"]
+        kinds = sure + (dice.choices(KINDS, k=self.landings - len(sure)) if self.landings > SEVERAL else ["good"])
         dice.shuffle(kinds)
         return kinds
 

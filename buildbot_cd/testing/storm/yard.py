@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -21,7 +22,9 @@ import sqlalchemy.exc as sa_errors
 from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
 from buildbot_cd.errors import CdError, GitError
 from buildbot_cd.testing.postgres import restart
-from buildbot_cd.testing.storm.files import BUILD, SERVER, TESTS
+from buildbot_cd.testing.storm.files import BUILD, RESTART, SERVER, SHORT_HOLDS, TESTS
+from buildbot_cd.testing.storm.fleet import FleetWatch
+from buildbot_cd.testing.storm.gate_rules import Freeze
 from buildbot_cd.testing.yard import Yard
 
 if TYPE_CHECKING:
@@ -36,6 +39,14 @@ BUSY = 3
 CATCH = 3.0
 """Seconds in which a git process of ours is waited for that can be killed."""
 
+CAPS = {"per_hour": 5, "per_day": 1000, "per_engineer": 3}
+"""``gate.reverts``: so few that a long storm reaches them, and a person has to look."""
+
+FREEZE = "a freeze in the storm"
+
+BACKOFF = 2.0
+"""Seconds of the first pause after trouble that is not a change's fault; with the usual 30 a storm is mostly pauses."""
+
 
 @dataclass
 class Storm(Yard):
@@ -44,12 +55,18 @@ class Storm(Yard):
     seed: int = 1
     done: Counter[str] = field(default_factory=Counter)
     subjects: dict[str, str] = field(default_factory=dict)
-    """Subject of each change that trunk has taken, and its kind: good, or red (it fails a test)."""
+    """Subject of each change that trunk has taken, and its kind: good, red (it fails a test), or sick (it passes, and
+    does not start in production)."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Subject of each change, and the file that it adds."""
+    freezes: list[Freeze] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.dice = random.Random(self.seed)  # noqa: S311 - chance, not secrets
         self.number = 0
+        self.last = ""
+        self.watch = FleetWatch(self.fleet / name for name in self.host_names)
 
     # -- making it
 
@@ -63,30 +80,38 @@ class Storm(Yard):
         git(tree, "commit", "--quiet", "-m", "Parts")
         git(tree, "push", "--quiet", "origin", "HEAD:refs/heads/main")
         self._write(self.barriers / "server.py", SERVER)
+        self._write(self.barriers / "restart.py", RESTART.replace("{fleet!r}", repr(str(self.fleet))))
         git(self.repository, "config", "core.logAllRefUpdates", "true")
+        git(self.repository, "config", "receive.autogc", "false")  # candidates are looked at when all is over
         for hook in ("pre-receive", "post-receive"):
             install_hook(self.repository, hook, ["sh", "-c", f"exec python3 {self.barriers}/server.py {hook}"])
         for one in ENGINEERS:
             if one.name.lower() not in self.clones:
                 self.clones[one.name.lower()] = clone(self.repository, self.directory / one.name.lower(), one)
 
+    def brew(self) -> None:
+        """Start the master and the workers."""
+        self.start(SHORT_HOLDS.format(backoff=BACKOFF), gate={"reverts": CAPS})
+
     # -- engineers
 
     def land(self, kind: str) -> None:
         """Somebody pushes a change of this kind, through whatever the server and the storm do, until trunk has it."""
-        who = self.dice.choice(ENGINEERS).name.lower()
+        # Never the same twice: what somebody pushed directly on a change of theirs is taken back along with it.
+        who = self.last = self.dice.choice([name for one in ENGINEERS if (name := one.name.lower()) != self.last])
         self.number += 1
         subject = f"Change {self.number} is {kind}"
+        file = f"{who}-{self.number}.txt"
         tree = self.clones[who]
         self._again(lambda: git(tree, "fetch", "--quiet", "origin"))
         git(tree, "checkout", "--quiet", "--force", "-B", "main", "origin/main")
-        self._write(tree / "parts" / f"{who}-{self.number}.txt", f"{kind}\n")
+        self._write(tree / "parts" / file, f"{kind}\n")
         git(tree, "add", "--all")
         git(tree, "commit", "--quiet", "-m", f"{subject}\n\nTags: app")
         while not self._taken(tree):
             self._again(lambda: git(tree, "pull", "--quiet", "--rebase", "origin", "main"))
             self._push(tree)
-        self.subjects[subject] = kind
+        self.subjects[subject], self.files[subject] = kind, f"parts/{file}"
         self.hook(git(tree, "rev-parse", "HEAD").strip())
 
     def _again(self, call: Callable[[], object]) -> None:
@@ -167,6 +192,38 @@ class Storm(Yard):
         time.sleep(self.dice.uniform(0.2, 1.5))
         away.rename(self.repository)
 
+    def _gate_frozen(self) -> bool:
+        """Somebody closes the gate, the master is killed, and what the next one says of the gate is kept."""
+        if not self._ordered("freeze", reason=FREEZE, min_priority=5):
+            return False
+        begin = time.time()
+        self._master_killed()
+        shown = self.until(self._gate, "the next master to show the gate")
+        beneath = shown.get("beneath") or {}
+        known = FREEZE in (shown["why"], beneath.get("reason"), beneath.get("why"))
+        self.freezes.append(Freeze(begin, time.time(), known))
+        self.until(self._opened, "the gate to open")
+        return True
+
+    def _opened(self) -> bool:
+        gate = self._gate()
+        if gate and gate["mode"] != "open":
+            self._ordered("resume", reason="the freeze is over")
+        return bool(gate) and gate["mode"] == "open"
+
+    def _gate(self) -> dict[str, Any]:
+        """The gate as the master shows it; empty while it does not answer."""
+        with suppress(OSError, CdError):
+            found: dict[str, Any] = self.site.get("cd/gates")["gates"][0]
+            return found
+        return {}
+
+    def _ordered(self, method: str, **params: Any) -> bool:
+        """Give an order to the gate; whether it was carried out."""
+        with suppress(OSError, CdError):
+            return "error" not in self.call("cd/gates/trunk", method, **params)
+        return False
+
     def _server(self, how: str, seconds: float) -> None:
         """What the hooks do until then; the file holds the end, so nothing has to come back to open it."""
         self._write(self.barriers / "server.txt", f"{how} {time.time() + seconds}")
@@ -183,11 +240,9 @@ class Storm(Yard):
                     self.site.begin_master()
                 else:
                     self.site.start_worker(name)
-        with suppress(OSError, CdError):
-            for gate in self.site.get("cd/gates")["gates"]:
-                if gate["mode"] == "halted":
-                    self.done[f"halted: {gate['mode_reason'][:60]}"] += 1
-                    self.call("cd/gates/trunk", "resume", reason="the storm is over")
+        gate = self._gate()
+        if gate and gate["mode"] == "halted" and self._ordered("resume", reason="looked at it"):
+            self.done["halted: " + re.sub(r"\d+", "n", gate["why"])[:60]] += 1
 
     def call(self, path: str, method: str, **params: Any) -> Any:
         """One order over the master's own interface."""
