@@ -18,29 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from buildbot_cd.testing import sshd
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PORT = 2222
 FILES, BYTES = 500, 2_000_000
-
-# PATH: the interpreter itself; a shim in front of it would cost each host ten times what it does.
-_CONFIG = """\
-Port {port}
-ListenAddress 0.0.0.0
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/authorized_keys
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-UseDNS no
-MaxStartups 1000:30:2000
-MaxSessions 100
-Subsystem sftp internal-sftp
-SetEnv HOME={folder}/home PATH={python}:/usr/bin:/bin
-"""
 
 
 @dataclass(frozen=True)
@@ -92,8 +76,7 @@ def missing() -> str:
 def yard(folder: Path, hosts: int) -> Iterator[Yard]:
     """The server, until the block ends; then everything that ran in its namespace is ended, by process id."""
     _files(folder)
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    script = f"ip link set lo up && exec /usr/sbin/sshd -D -e -f {folder}/sshd_config"
+    script = f"ip link set lo up && exec {sshd.sshd_program()} -D -e -f {folder}/sshd_config"
     with (folder / "sshd.log").open("wb") as log:
         server = subprocess.Popen(["unshare", "--net", "--", "sh", "-c", script], stdin=subprocess.DEVNULL, stderr=log)
     made = Yard(folder, tuple(f"h-{number:03}" for number in range(hosts)), server.pid)
@@ -110,16 +93,14 @@ def yard(folder: Path, hosts: int) -> Iterator[Yard]:
 def _files(folder: Path) -> None:
     for name in ("home", "hosts"):
         (folder / name).mkdir(parents=True)
-    for key in ("key", "host_key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True)
-    kind, key, *_ = (folder / "host_key.pub").read_text().split()
+    kind, key, *_ = sshd.make_keys(folder).split()
     (folder / "known_hosts").write_text(f"[127.1.*]:{PORT} {kind} {key}\n")
-    (folder / "ssh_config").write_text("")
-    shutil.copy(folder / "key.pub", folder / "authorized_keys")
-    python = Path(sys.executable).resolve()
-    (folder / "bin").mkdir()
-    (folder / "bin" / "python3").symlink_to(python)
-    (folder / "sshd_config").write_text(_CONFIG.format(port=PORT, folder=folder, python=folder / "bin"))
+    python = folder / "bin"
+    python.mkdir()
+    (python / "python3").symlink_to(Path(sys.executable).resolve())
+    # PATH: the interpreter itself; a shim in front of it would cost each host ten times what it does.
+    own = ("Subsystem sftp internal-sftp", f"SetEnv HOME={folder}/home PATH={python}:/usr/bin:/bin")
+    (folder / "sshd_config").write_text(sshd.config(folder, PORT, ["0.0.0.0"], *own))  # noqa: S104 - in a namespace
 
 
 def release(folder: Path, number: int, rng: random.Random) -> Path:

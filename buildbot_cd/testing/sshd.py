@@ -2,8 +2,7 @@
 """A fleet of ssh hosts on one machine: real sshd processes on loopback addresses, with own keys and faults on demand.
 
 Every address ends up in the same account; hosts are told apart by their name in the root (``/tmp/x/{name}``) or by
-their address. Nothing listens beyond loopback and no file outside of the given folder is used, except for /run/sshd,
-which OpenSSH's server wants to exist when it runs as root.
+their address. Nothing listens beyond loopback and no file outside of the given folder is used, except for /run/sshd.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ _READY_SECONDS = 15.0
 
 _CONFIG = """\
 Port {port}
-{listen}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
 PidFile none
@@ -43,8 +41,6 @@ KbdInteractiveAuthentication no
 UseDNS no
 MaxStartups 1000:30:2000
 MaxSessions 100
-SetEnv HOME={folder}/home
-ForceCommand {folder}/login
 """
 
 # The server runs this for every session; its own address selects the fault that a test has written for it.
@@ -104,6 +100,38 @@ class SshFleet:
             path.write_text(kind)
 
 
+def config(folder: Path, port: int, listen: Sequence[str], *more: str) -> str:
+    """The configuration of a server with the keys of `make_keys`, for hundreds of logins at once."""
+    return _CONFIG.format(folder=folder, port=port) + "".join(
+        f"{line}\n" for line in (*(f"ListenAddress {address}" for address in listen), *more)
+    )
+
+
+def make_keys(folder: Path) -> str:
+    """Keys of the server and of who may log in, and an empty configuration of the client; gives the public host key."""
+    for key in ("key", "host_key"):
+        (folder / key).unlink(missing_ok=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(folder / key)], check=True
+        )
+    shutil.copy(folder / "key.pub", folder / "authorized_keys")
+    (folder / "ssh_config").write_text("")
+    return (folder / "host_key.pub").read_text()
+
+
+def sshd_program() -> str:
+    """The server's path, which it must be started by. Raises FleetError where there is none.
+
+    Makes the one folder outside of ours that OpenSSH's server wants to exist when it runs as root.
+    """
+    program = _sshd()
+    if program is None:
+        raise FleetError(missing())
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    return program
+
+
 def missing() -> str:
     """Why a fleet cannot be started on this machine; empty if it can."""
     if _sshd() is None:
@@ -152,16 +180,9 @@ def _write_files(fleet: SshFleet) -> None:
     folder = fleet.folder
     for name in ("faults", "home", "bin"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for key in ("key", "host_key"):
-        (folder / key).unlink(missing_ok=True)
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(folder / key)], check=True
-        )
-    host_key = (folder / "host_key.pub").read_text()
+    host_key = make_keys(folder)
     known = "".join(f"[{address}]:{fleet.port} {host_key}" for address in fleet.addresses)
     (folder / "known_hosts").write_text(known)
-    shutil.copy(folder / "key.pub", folder / "authorized_keys")
-    (folder / "ssh_config").write_text("")
     login = folder / "login"
     login.write_text(_LOGIN.format(folder=folder))
     login.chmod(login.stat().st_mode | stat.S_IXUSR)
@@ -172,17 +193,13 @@ def _write_files(fleet: SshFleet) -> None:
 
 
 def _start(fleet: SshFleet, number: int, addresses: Sequence[str]) -> subprocess.Popen[bytes]:
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    config = fleet.folder / f"sshd-{number}.conf"
-    listen = "\n".join(f"ListenAddress {address}" for address in addresses)
-    config.write_text(_CONFIG.format(port=fleet.port, listen=listen, folder=fleet.folder))
-    program = _sshd()
-    if program is None:
-        raise FleetError(missing())
+    path = fleet.folder / f"sshd-{number}.conf"
+    own = (f"SetEnv HOME={fleet.folder}/home", f"ForceCommand {fleet.folder}/login")
+    path.write_text(config(fleet.folder, fleet.port, addresses, *own))
+    program = sshd_program()
     log = fleet.folder / f"sshd-{number}.log"
     return subprocess.Popen(
-        [program, "-D", "-f", str(config), "-E", str(log)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [program, "-D", "-f", str(path), "-E", str(log)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 
 

@@ -22,7 +22,7 @@ from buildbot_cd.core.landing.moves import (
 )
 from buildbot_cd.core.landing.reverting import begin_revert, may_revert
 from buildbot_cd.core.landing.settling import everywhere
-from buildbot_cd.core.landing.taking_back import take_back
+from buildbot_cd.core.landing.taking_back import base_of, take_back
 from buildbot_cd.core.landing.testing import halt
 from buildbot_cd.core.landing.values import BLOCKING, Effect, EffectKind, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.core.landing.windows import Window, in_force
@@ -77,7 +77,7 @@ def rollout(snapshot: Snapshot, landing: Landing, **more: Any) -> tuple[tuple[in
     failed = early is not None and early.result is not None and not early.result.get("ok")
     key = key_of(landing, EffectKind.STAGE) + ("/again" if failed else "")
     stage = () if early is not None and not failed else (staging(landing, key),)
-    told = {"candidate": landing.candidate, "live": snapshot.gate.live, "staged_by": key, **more}
+    told = {"candidate": landing.candidate, "live": base_of(snapshot, landing), "staged_by": key, **more}
     return (*stage, effect_of(landing, EffectKind.ROLLOUT, **told))
 
 

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.worker.fleet.host_health import wait_for_release
+from buildbot_cd.worker.fleet.own_program import run_to_end
 from buildbot_cd.worker.fleet.transport import Answer, HostError
 
 if TYPE_CHECKING:
@@ -87,26 +88,11 @@ class CommandTransport:
         told = {"CD_HOST": target.name, "CD_ADDRESS": target.address, "CD_ROLE": target.host.role}
         told |= {"CD_RELEASE": release, "CD_FENCE": str(self._request.fence)}
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=folder,
-                env={**os.environ, **told},
-            )
+            ended = await run_to_end(argv, timeout, folder, {**os.environ, **told})
+        except TimeoutError:  # an OSError, too
+            raise HostError("unreachable", f"{name} {argv[0]} took longer than {timeout:g} s") from None
         except OSError as error:
             raise HostError("failed", f"{name} {argv[0]} could not be started: {error}") from None
-        try:
-            async with asyncio.timeout(timeout):
-                said, problems = await process.communicate()
-        except TimeoutError:
-            raise HostError("unreachable", f"{name} {argv[0]} took longer than {timeout:g} s") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode != 0:
-            words = problems.decode("utf-8", "replace").strip()[-300:] or said.decode("utf-8", "replace").strip()[-300:]
-            raise HostError("failed", f"{name} {argv[0]} ended with {process.returncode}: {words or 'no word why'}")
-        return said.decode("utf-8", "replace")
+        if ended.code != 0:
+            raise HostError("failed", f"{name} {argv[0]} ended with {ended.code}: {ended.last_words}")
+        return ended.said

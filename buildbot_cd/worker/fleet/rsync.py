@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from buildbot_cd.worker.fleet.own_program import run_to_end
 from buildbot_cd.worker.fleet.transport import HostError
 
 if TYPE_CHECKING:
@@ -74,24 +74,12 @@ async def run(argv: list[str], timeout: float) -> None:
     :raises NoRsync: the connection did not come about.
     :raises HostError: failed (disk full and the like), or unreachable after ``timeout`` seconds.
     """
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        async with asyncio.timeout(timeout):
-            _, errors = await process.communicate()
+        ended = await run_to_end(argv, timeout)
     except TimeoutError:
         raise HostError("unreachable", f"rsync took longer than {timeout:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    text = errors.decode("utf-8", "replace").strip()[-300:]
-    if process.returncode in _NO_CONNECTION:
-        raise NoRsync(text)
-    if process.returncode != 0:
-        meaning = _MEANING.get(process.returncode or 0, "see its manual page")
-        raise HostError("failed", f"rsync ended with {process.returncode} ({meaning}): {text or 'no word why'}")
+    if ended.code in _NO_CONNECTION:
+        raise NoRsync(ended.last_words)
+    if ended.code != 0:
+        meaning = _MEANING.get(ended.code, "see its manual page")
+        raise HostError("failed", f"rsync ended with {ended.code} ({meaning}): {ended.last_words}")

@@ -36,6 +36,8 @@ def test_the_deploy_slot_is_free_while_the_fleet_is_watched_on(world: World) -> 
     second = push(world, "bob@x", "b")
     check(world)
     assert state(world, second) is State.DEPLOYING
+    (order,) = [one for one in world.view.intents.values() if one.kind is EffectKind.ROLLOUT and one.result is None]
+    assert order.payload["live"] == landing(world, first).candidate  # what its hosts carry, and go back to
     finish(world, EffectKind.WATCH)
     assert (state(world, first), world.view.gate.live) == (State.LIVE, landing(world, first).candidate)
     finish(world, EffectKind.ROLLOUT)

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +72,32 @@ def test_what_the_script_does_not_do_is_noticed(
     assert (seen["a"]["phase"], "no route" in seen["a"]["error"]) == ("failed", True)
     assert (seen["b"]["phase"], "status says r-1, not r-2" in seen["b"]["error"]) == ("failed", True)
     assert (seen["c"]["phase"], "expected r-1 to be current, found by-hand" in seen["c"]["error"]) == ("refused", True)
+
+
+def test_what_a_script_leaves_running_is_not_waited_for(fan_out: Run, base: dict[str, Any], tmp_path: Path) -> None:
+    """A program that ends counts as ended, though a child of it in the background still holds its output."""
+    leaves = "sleep 300 & echo $! >> $0; echo r-1"
+    base["commands"]["status"] = ["sh", "-c", leaves, str(tmp_path / "pids")]
+    try:
+        code, events = fan_out(verb="status", **base, timeouts={"verb": 20})
+        assert (code, {event["release"] for event in events if event["event"] == "host"}) == (0, {"r-1"})
+        assert events[-1]["seconds"] < 15
+    finally:
+        for pid in (tmp_path / "pids").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_a_script_that_hangs_or_is_not_there_is_told_apart(fan_out: Run, base: dict[str, Any]) -> None:
+    """The one is unreachable once its time is over, the other has failed."""
+    base["hosts"] = base["hosts"][:1]
+    for argv, phase, words in (
+        (["sleep", "300"], "unreachable", "status sleep took longer than 0.2 s"),
+        (["/nowhere/push"], "failed", "status /nowhere/push could not be started"),
+    ):
+        base["commands"]["status"] = argv
+        code, events = fan_out(verb="status", **base, timeouts={"verb": 0.2})
+        assert (code, last(events)["a"]) == (1, phase)
+        assert words in events[0]["error"]
 
 
 def test_missing_commands_are_named(fan_out: Run, base: dict[str, Any]) -> None:
