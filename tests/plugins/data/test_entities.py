@@ -28,7 +28,7 @@ def test_an_entity_gets_the_names_that_buildbot_takes(
     monkeypatch: pytest.MonkeyPatch, two: bool, names: tuple[str, str | None]
 ) -> None:
     """Buildbot 4.2 wants the name in GraphQL as well, which is the name in capitals; 4.3 takes one name."""
-    monkeypatch.setattr(entities, "_TWO_NAMES", two)
+    monkeypatch.setattr(entities, "GRAPHQL", two)
     made: Any = entities.entity(Fields, "cd_big_gate")
     assert made.names == names
 
@@ -36,12 +36,26 @@ def test_an_entity_gets_the_names_that_buildbot_takes(
 @pytest.mark.parametrize(("text", "written"), [(True, "/cd/a\n/cd/b"), (False, ["/cd/a", "/cd/b"])])
 def test_addresses_are_a_text_or_a_list(monkeypatch: pytest.MonkeyPatch, text: bool, written: list[str] | str) -> None:
     """An endpoint that is defined with a list of addresses has them as this Buildbot reads them."""
-    monkeypatch.setattr(entities, "_ONE_TEXT", text)
+    monkeypatch.setattr(entities, "ONE_TEXT", text)
 
     class Some(entities.Addressed):
         pathPatterns = ["/cd/a", "/cd/b"]
 
     assert Some.pathPatterns == written
+
+
+@pytest.mark.parametrize(("graphql", "link"), [(True, None), (False, "cd/b")])
+def test_a_root_link_is_left_out_where_graphql_would_trip_over_it(
+    monkeypatch: pytest.MonkeyPatch, graphql: bool, link: str | None
+) -> None:
+    """Buildbot 4.2 looks each root link up as one word; a master with GraphQL would not start."""
+    monkeypatch.setattr(entities, "GRAPHQL", graphql)
+
+    class Some(entities.Addressed):
+        pathPatterns = ["/cd/b"]
+        rootLinkName = "cd/b"
+
+    assert Some.rootLinkName == link
 
 
 @pytest.mark.parametrize("kind", KINDS)
