@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,9 @@ def test_this_buildbot_takes_all_resources(monkeypatch: pytest.MonkeyPatch) -> N
         for address in text.split() if isinstance(text, str) else text:
             path = tuple("7" if ":" in part else part for part in address.split("/")[1:])
             assert connector.getEndpoint(path)[0].rtype.entityType.fieldNames
+
+
+def test_no_resource_makes_its_entity_past_the_one_place() -> None:
+    """Buildbot 4.3 would take it, and a master on 4.2 would not start."""
+    folder = Path(entities.__file__).parent
+    assert [file.name for file in sorted(folder.glob("*.py")) if "= EntityType(" in file.read_text("utf-8")] == []
