@@ -6,8 +6,11 @@ STAMP  := $(VENV)/.installed
 ARGS   ?=
 # The router between the masters of a cluster, in an environment of its own: it and Buildbot want different versions.
 ROUTER := .venv-crossbar/.installed
+# The oldest Buildbot that is supported, in an environment of its own.
+OLDEST := .venv-4.2/.installed
+PARTS  := buildbot buildbot-www buildbot-worker buildbot-console-view buildbot-grid-view buildbot-waterfall-view
 
-.PHONY: help setup ui pages demo test two-masters chaos histories fleet-kills lint system-packages clean
+.PHONY: help setup ui pages demo test two-masters chaos histories fleet-kills buildbot-4.2 lint system-packages clean
 
 help:
 	@echo 'make setup             make $(VENV) and install everything into it (the others do it by themselves)'
@@ -18,6 +21,7 @@ help:
 	@echo 'make chaos             60 landings and 200 kills of real processes; about 20 minutes'
 	@echo 'make histories         500 random histories on real git; COUNT=n for another number'
 	@echo 'make fleet-kills       100 kills of daemon, worker and master in rollouts over ssh; COUNT=n for another number'
+	@echo 'make buildbot-4.2      the tests that Buildbot 4.2 could fail: everything beside core, and landings end to end'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
 
@@ -69,6 +73,16 @@ histories: $(STAMP)
 fleet-kills: $(STAMP) system-packages
 	CD_FLEET_KILLS=$(or $(COUNT),100) $(BIN)/python -m pytest -n 0 tests/worker/fleet/test_kills.py tests/integration/test_fleet_kills.py $(ARGS)
 
+# What touches Buildbot, on the oldest one: plugins, commands, pages, and whole landings over a real master.
+buildbot-4.2: $(OLDEST) pages system-packages
+	.venv-4.2/bin/python -m pytest -n 2 --dist loadfile tests/plugins tests/www tests/engine tests/cli/asking tests/test_packaging.py $(ARGS)
+	.venv-4.2/bin/python -m pytest -n 2 --dist loadfile $(addprefix tests/integration/test_,landing.py data_api.py existing_master.py incidents.py kill.py) $(ARGS)
+
+$(OLDEST): pyproject.toml
+	test -x .venv-4.2/bin/python || $(PYTHON) -m venv .venv-4.2
+	.venv-4.2/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fleet]' $(PARTS:%='%==4.2.*')
+	touch $@
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -79,5 +93,5 @@ system-packages:
 	@.ci/system-packages
 
 clean:
-	rm -rf $(VENV) .venv-crossbar buildbot_cd/www/static buildbot_cd/www/ui/node_modules .demo dist
+	rm -rf $(VENV) .venv-crossbar .venv-4.2 buildbot_cd/www/static buildbot_cd/www/ui/node_modules .demo dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -7,19 +7,17 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
+from buildbot_cd.cli.database import reading
 from buildbot_cd.core.dispatch import Estimate
 from buildbot_cd.core.selection import FunctionMap, Reached, UnitChange, reached
 from buildbot_cd.core.selection.budget import Point, confidence
 from buildbot_cd.core.selection.cofailure import failed_with
-from buildbot_cd.errors import CdError
-from buildbot_cd.store import EngineStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from buildbot_cd.core.selection import Change, Test
+    from buildbot_cd.store import EngineStore
 
 YEAR = 365 * 86_400.0
 
@@ -40,14 +38,11 @@ class Knowledge:
         """What that database knows. Raises CdError if it cannot be read."""
         if url is None:
             return cls()
-        try:
-            store = EngineStore(sa.create_engine(url))
+        now = time.time()
+        with reading(url) as store:
             entries = store.transact_now(lambda tx: tx.learnt.get_map(gate))
             rows = store.transact_now(lambda tx: tx.durations.get(gate))
-            now = time.time()
             catches = store.transact_now(lambda tx: tx.learnt.catches(gate, now - YEAR))
-        except sa.exc.SQLAlchemyError as error:
-            raise CdError(f"--db {url}: {error}") from error
         seconds = {nid: Estimate.from_row(row).seconds for nid, row in rows.items()}
         return cls(store, gate, now, FunctionMap(entries), seconds, confidence(catches))
 

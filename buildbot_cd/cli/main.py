@@ -48,7 +48,9 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="buildbot-cd",
         description="Continuous deployment for a Buildbot master.",
-        epilog="Docs: docs/reference/cli.md",
+        epilog="`buildbot-cd COMMAND --help` tells more. Exit status: 0 done, or yes; 1 it did not work, or no; "
+        "2 wrong use.",
+        formatter_class=_Wide,
     )
     top.add_argument("--version", action="version", version=f"buildbot-cd {buildbot_cd.__version__}")
     below = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -56,15 +58,37 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         one = command(name)
         own = below.add_parser(name, help=one.HELP, description=one.HELP)
         one.arguments(own)
-        own.set_defaults(run=one.run)
+        own.set_defaults(run=one.run, usage=own.error)
     return top
+
+
+class _Wide(argparse.HelpFormatter):
+    """Each command's name and its help begin on one line, however long the name is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=18)
+        self._action_max_length = 16  # argparse forgets by how much it indents the commands themselves
+
+
+def _no_command(word: str) -> str:
+    from buildbot_cd.core.selection.nearest import nearest
+
+    near = nearest(word, names())
+    return f"there is no command {word!r}" + (
+        f", did you mean {near!r}?" if near else "; `buildbot-cd --help` tells which there are"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     known = words[0] if words and words[0] in names() else None
-    given = parser(known).parse_args(words)
+    top = parser(known)
+    if known is None and words and not words[0].startswith("-"):
+        top.error(_no_command(words[0]))
+    given, unknown = top.parse_known_args(words)
+    if unknown:
+        given.usage(f"does not take {' '.join(unknown)}")
     try:
         return int(given.run(given))
     except CdError as error:

@@ -41,8 +41,20 @@ def test_zsh_reads_it_and_it_names_every_command() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_fish_is_offered_each_word_in_quotes_that_end() -> None:
+    """One line for each command and each of its words; a quote or a backslash in a help text does not end it."""
+    known: completion.Known = {"freeze": ("the gate's \\ end", {"--until": "a moment's", "now": ""})}
+    assert completion.fish(known).splitlines()[2:] == [
+        r"complete -c buildbot-cd -n __fish_use_subcommand -a 'freeze' -d 'the gate\'s \\ end'",
+        r"complete -c buildbot-cd -n '__fish_seen_subcommand_from freeze' -l 'until' -d 'a moment\'s'",
+        r"complete -c buildbot-cd -n '__fish_seen_subcommand_from freeze' -a 'now' -d ''",
+    ]
+
+
+@pytest.mark.parametrize("shell", sorted(completion.SHELLS))
 def test_the_command_prints_it(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ready for eval; exit status 0."""
+    """Ready for the shell's start file; exit status 0; no default is left to be filled in."""
     assert main.main(["completion", shell]) == 0
-    assert "_buildbot_cd" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "buildbot-cd" in printed
+    assert "%(default)s" not in printed

@@ -7,13 +7,12 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
+from buildbot_cd.cli.database import HELP as DB
+from buildbot_cd.cli.database import reading
 from buildbot_cd.config.units import parse_duration
 from buildbot_cd.core.dispatch.capacity import enough, splits
 from buildbot_cd.engine.views.capacity import START, chunk_cost, recorded
 from buildbot_cd.errors import CdError
-from buildbot_cd.store import EngineStore
 
 if TYPE_CHECKING:
     from buildbot_cd.core.dispatch.capacity import Recorded
@@ -23,7 +22,7 @@ HELP = "how many test workers bring 95 of 100 runs under the budget, and which t
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
-    parser.add_argument("--db", required=True, metavar="URL", help="the master's db_url, with an absolute path")
+    parser.add_argument("--db", required=True, metavar="URL", help=DB)
     parser.add_argument("--gate", default="trunk", help="which gate's runs (%(default)s)")
     parser.add_argument("--budget", type=_seconds, default=720.0, help="how long a run may take: 12m, 90s (12m)")
     parser.add_argument("--runs", type=int, default=20, help="so many of the newest runs are played (%(default)s)")
@@ -62,8 +61,5 @@ def _seconds(text: str) -> float:
 
 def _recorded(url: str, gate: str, limit: int) -> tuple[list[Recorded], float]:
     """The newest finished runs of the gate, and the mean cost of a chunk."""
-    try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        return EngineStore(engine).transact_now(lambda tx: (recorded(tx, gate, limit), chunk_cost(tx, gate)))
-    except (sa.exc.SQLAlchemyError, ImportError) as error:
-        raise CdError(f"--db {url.partition('@')[2] or url}: {str(error).splitlines()[0]}") from error
+    with reading(url) as store:
+        return store.transact_now(lambda tx: (recorded(tx, gate, limit), chunk_cost(tx, gate)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
-HELP = "print what makes bash or zsh complete commands and options"
+HELP = "print what makes bash, zsh or fish complete commands and options"
 
 BASH = """\
 # buildbot-cd: completion for bash; eval "$(buildbot-cd completion bash)"
@@ -48,16 +48,20 @@ _buildbot_cd() {{
 compdef _buildbot_cd buildbot-cd
 """
 
+FISH = """\
+# buildbot-cd: completion for fish; buildbot-cd completion fish | source
+complete -c buildbot-cd -n __fish_use_subcommand -f
+"""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
-    parser.add_argument("shell", choices=["bash", "zsh"])
+    parser.add_argument("shell", choices=sorted(SHELLS), help="the shell that is to complete")
 
 
 def run(given: argparse.Namespace) -> int:
     """Always 0."""
-    known = described()
-    print(bash(known) if given.shell == "bash" else zsh(known), end="")
+    print(SHELLS[given.shell](described()), end="")
     return 0
 
 
@@ -76,6 +80,7 @@ def described() -> Known:
         words: dict[str, str] = {}
         for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask for them
             told = "" if action.help in (None, argparse.SUPPRESS) else str(action.help).replace("%%", "%")
+            told = told.replace("%(default)s", str(action.default))
             long = [one for one in action.option_strings if one.startswith("--")]
             choices = [str(one) for one in action.choices or ()] if not action.option_strings else []
             words |= dict.fromkeys([*long, *choices], told)
@@ -97,3 +102,23 @@ def zsh(known: Known) -> str:
         told = " ".join(shlex.quote(f"{word}:{text}") for word, text in words.items())
         cases.append(f"        {name}) local -a found; found=({told}); _describe option found || _files ;;")
     return ZSH.format(commands="\n".join(commands), cases="\n".join(cases))
+
+
+def fish(known: Known) -> str:
+    """A line for each command and each of its words; files are completed beside them, as for bash."""
+    lines = []
+    for name, (told, words) in known.items():
+        lines.append(f"complete -c buildbot-cd -n __fish_use_subcommand -a {_quoted(name)} -d {_quoted(told)}")
+        inside = f"-n {_quoted(f'__fish_seen_subcommand_from {name}')}"
+        for word, text in words.items():
+            what = f"-l {_quoted(word[2:])}" if word.startswith("--") else f"-a {_quoted(word)}"
+            lines.append(f"complete -c buildbot-cd {inside} {what} -d {_quoted(text)}")
+    return FISH + "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """One word of fish, in whose single quotes a backslash takes the meaning from a quote and from a backslash."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+SHELLS = {"bash": bash, "zsh": zsh, "fish": fish}

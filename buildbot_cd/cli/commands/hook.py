@@ -14,7 +14,7 @@ from buildbot_cd.cli.hook.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HELP = "Run by a git server: refuse a push while trunk is blocked (pre-receive), tell the master (post-receive)."
+HELP = "run by a git server: refuse a push while trunk is blocked (pre-receive), tell the master (post-receive)"
 
 IDENTITY = ("CD_PUSHER", "REMOTE_USER", "GL_USERNAME", "GL_USER", "GITEA_PUSHER_NAME")
 """Variables that say who pushes: ours, git's smart HTTP, GitLab, Gitolite, Gitea. The first that is set counts."""

@@ -24,7 +24,7 @@ HELP = "compute a verdict again from its record, or try the metrics of cd.yaml o
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The two commands and their options."""
-    below = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    below = parser.add_subparsers(dest="what", required=True, metavar="WHAT", help="one of these:")
     again = below.add_parser("replay", help="the verdict that a record of samples leads to, bit for bit")
     again.add_argument("samples", help="the log 'samples' of a watch; - for standard input")
     again.add_argument("--verdict", type=Path, help="the log 'verdict' of the same watch: exit status 1 if they differ")

@@ -14,7 +14,7 @@ HELP = "the incidents that have not closed, the overdue ones first"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
-    parser.add_argument("--all", action="store_true", help="closed ones too, the newest 50")
+    parser.add_argument("--all", action="store_true", help="closed ones too, as far as they are among the newest 50")
     options(parser)
 
 
@@ -22,8 +22,11 @@ def run(given: argparse.Namespace) -> int:
     """0; 1 if one is overdue."""
     client = Client.of(given)
     gate = client.gate(given.gate)
-    asked = {"gate": gate["name"], "limit": 50 if given.all else 500} | ({} if given.all else {"open": 1})
-    found = client.rows("incidents", "incidents", **asked)
+    found = client.rows("incidents", "incidents", gate=gate["name"], limit=500, open=1)
+    if given.all:
+        known = {one["id"] for one in found}
+        newest = client.rows("incidents", "incidents", gate=gate["name"], limit=50)
+        found += [one for one in newest if one["id"] not in known]
     found.sort(key=lambda one: (not one["overdue"], -one["id"]))
     if given.json:
         print(json.dumps(found, indent=1))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--checkout", type=Path, metavar="DIR", help="a clone, which gets a first .buildbot-cd.yaml")
     parser.add_argument("--yes", action="store_true", help="ask nothing: take what the master's configuration suggests")
+    parser.add_argument("--json", action="store_true", help="print which files were written, and what is next, as JSON")
     parser.add_argument("--force", action="store_true", help="replace files that are there already")
 
 
@@ -51,6 +53,9 @@ def run(given: argparse.Namespace) -> int:
     wanted[facts.config] = files.with_lines(before)
     for path, text in wanted.items():
         files.write(path, text)
-        print(f"wrote {path}")
-    print(f"next: buildbot-cd doctor {given.master}, then buildbot reconfig {given.master}")
+    following = [f"buildbot reconfig {given.master} (start, if it does not run)", f"buildbot-cd doctor {given.master}"]
+    if given.json:
+        print(json.dumps({"wrote": [str(path) for path in wanted], "next": following}, indent=1))
+    else:
+        print("\n".join([*(f"wrote {path}" for path in wanted), f"next: {', then '.join(following)}"]))
     return 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import argparse
 
-from buildbot_cd.cli.asking.acting import order, reason_option
+from buildbot_cd.cli.asking.acting import find, order, reason_option
 from buildbot_cd.cli.asking.client import Client, options
-from buildbot_cd.cli.commands.show import find
 from buildbot_cd.errors import ControlRefused
 
 HELP = "take the landing that is being deployed out of production, and revert it"

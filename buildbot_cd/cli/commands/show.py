@@ -7,9 +7,9 @@ import argparse
 import json
 from typing import Any
 
+from buildbot_cd.cli.asking.acting import find
 from buildbot_cd.cli.asking.client import Client, options
 from buildbot_cd.cli.asking.words import ahead, clock, plain, span, table
-from buildbot_cd.errors import CdError
 
 HELP = "one landing: its history, its tests with what was missing, its rollout and the verdicts"
 
@@ -43,16 +43,6 @@ def run(given: argparse.Namespace) -> int:
     for one in rollouts:
         print("\n" + "\n".join(rollout_lines(one)))
     return 0
-
-
-def find(client: Client, name: str) -> dict[str, Any]:
-    """The landing of this number or commit."""
-    if name.isdigit() and len(name) < 12:
-        return client.rows(f"landings/{name}", "landings")[0]
-    found = client.rows("landings", "landings", head=name)
-    if not found:
-        raise CdError(f"no landing ends in {name}: give the full name of its newest commit, or its number")
-    return found[0]
 
 
 def header(landing: dict[str, Any]) -> list[str]:

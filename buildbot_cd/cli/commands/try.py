@@ -45,6 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--branch", help="the branch that the patch is for (the one that this one tracks)")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the answer")
     parser.add_argument("--dry-run", action="store_true", help="only show what would run")
+    parser.add_argument("--json", action="store_true", help="show it as JSON; with --dry-run nothing else is printed")
     parser.add_argument("more", nargs="*", metavar="OPTION", help="behind --: more options of buildbot try")
 
 
@@ -55,7 +56,8 @@ def run(given: argparse.Namespace) -> int:
     patch = patch_of(sandbox.top, given.base)
     change = sandbox.change(patch.base, given.tags)
     selection = _selected(sandbox, repository, change)
-    print(selection.text().partition("\nleft out (")[0], flush=True)
+    shown = json.dumps(selection.to_json(), indent=1) if given.json else selection.text().partition("\nleft out (")[0]
+    print(shown, flush=True)
     if selection.missing_tags and Mode(repository.missing_tags) is Mode.BLOCK:
         return 1
     return 0 if given.dry_run else _send(given, sandbox.top, patch, change)

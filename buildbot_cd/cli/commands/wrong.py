@@ -5,22 +5,13 @@ from __future__ import annotations
 
 import argparse
 
-from buildbot_cd.cli.asking.acting import order, reason_option
-from buildbot_cd.cli.asking.client import Client, options
-from buildbot_cd.cli.commands.show import find
+from buildbot_cd.cli.asking.acting import landing_arguments, order_landing
 
 HELP = "say that the gate was wrong to take a landing back; the same patch may then be pushed again"
 
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own arguments."""
-    parser.add_argument("landing", help="its number, or the full name of its newest commit")
-    reason_option(parser, required=True)
-    options(parser)
+arguments = landing_arguments
 
 
 def run(given: argparse.Namespace) -> int:
     """0; 1 if the landing was not taken back by the gate's own judgement, or somebody has said so before."""
-    client = Client.of(given)
-    landing = find(client, given.landing)
-    return order(given, client, f"landings/{landing['id']}", "call_wrong", reason=given.reason)
+    return order_landing(given, "call_wrong")

@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
+from buildbot_cd.store.rows import HostRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from buildbot_cd.store.interface import Tx
-    from buildbot_cd.store.rows import HostRow
 
 COLUMNS = ("host", "role", "stage", "desired", "observed", "previous", "phase", "mark", "at")
 MARKS = ("old", "switching", "new", "failed", "owed", "back")
 PHASES = tuple(phase.value for phase in Phase)
 
+_AT = COLUMNS.index("mark")
+_BEFORE: Callable[[HostRow], tuple[Any, ...]] = attrgetter(*COLUMNS[:_AT])
+_BEHIND: Callable[[HostRow], tuple[Any, ...]] = attrgetter(*COLUMNS[_AT + 1 :], "error")
 _SETTLED = frozenset({Phase.HEALTHY.value, Phase.ROLLED_BACK.value})
 
 
@@ -36,7 +41,7 @@ def mark(row: HostRow, release: str) -> str:
 
 def host_row(row: HostRow, release: str) -> list[Any]:
     """The host as events tell it: COLUMNS, and its error."""
-    return [*(mark(row, release) if name == "mark" else getattr(row, name) for name in COLUMNS), row.error]
+    return [*_BEFORE(row), mark(row, release), *_BEHIND(row)]
 
 
 def fleet_view(tx: Tx, ident: int) -> dict[str, Any] | None:
@@ -61,7 +66,7 @@ def fleet_view(tx: Tx, ident: int) -> dict[str, Any] | None:
         "releases": releases,
         "phases": list(PHASES),
         "marks": list(MARKS),
-        "hosts": [_packed(row, rollout.release, numbers) for row in rows],
+        "hosts": _packed(rows, rollout.release, numbers),
         "addresses": {one["name"]: one["address"] for one in rollout.plan.get("hosts", ())},
         "errors": {row.host: row.error for row in rows if row.error},
     }
@@ -71,6 +76,9 @@ def _names(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _packed(row: HostRow, release: str, numbers: dict[str, dict[str, int]]) -> list[Any]:
-    values = dict(zip(COLUMNS, host_row(row, release), strict=False))
-    return [numbers[name].get(values[name]) if name in numbers else values[name] for name in COLUMNS]
+def _packed(rows: Iterable[HostRow], release: str, numbers: dict[str, dict[str, int]]) -> list[list[Any]]:
+    coded = [numbers.get(name) for name in COLUMNS]
+    return [
+        [value if code is None else code.get(value) for code, value in zip(coded, host_row(row, release), strict=False)]
+        for row in rows
+    ]

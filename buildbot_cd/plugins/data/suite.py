@@ -10,6 +10,7 @@ from buildbot.data import base, types
 
 from buildbot_cd.engine.views import capacity_view, learnt_view, suite_view
 from buildbot_cd.plugins.data.base import CdEndpoint, lens_of
+from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CdSuite(base.ResourceType):
         mapped_at = maybe(Number())
         quarantined_until = maybe(Number())
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class LearntEndpoint(CdEndpoint):
@@ -88,7 +89,7 @@ class CdLearnt(base.ResourceType):
         curve = Json()
         now = Number()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)
 
 
 class CapacityEndpoint(CdEndpoint):
@@ -122,4 +123,4 @@ class CdCapacity(base.ResourceType):
         split = Json()
         now = Number()
 
-    entityType = EntityType(name)
+    entityType = entity(EntityType, name)

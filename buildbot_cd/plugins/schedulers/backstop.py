@@ -6,18 +6,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from buildbot import config as buildbot_config
-from buildbot.schedulers.base import ReconfigurableBaseScheduler
 from twisted.internet import defer, task
 
 from buildbot_cd.engine.backstop_runs import BUILDER, EXPLAINER
 from buildbot_cd.engine.logs import logged
 from buildbot_cd.engine.lookup import engine_of
+from buildbot_cd.plugins.schedulers.reconfigurable import Reconfigurable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Backstop(ReconfigurableBaseScheduler):
+class Backstop(Reconfigurable):
     """Lets the engine look every few seconds for what idle workers can do, and moves searches along.
 
     ``every`` is the time between two looks, in seconds. Of several masters the one runs it on which Buildbot has it

@@ -6,18 +6,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from buildbot.changes.filter import ChangeFilter
-from buildbot.schedulers.base import ReconfigurableBaseScheduler
 from twisted.internet import defer
 
 from buildbot_cd.core.landing.people import Push
 from buildbot_cd.engine.lookup import engine_of
 from buildbot_cd.plugins.data.listening import reachable_from_outside
+from buildbot_cd.plugins.schedulers.reconfigurable import Reconfigurable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Gate(ReconfigurableBaseScheduler):
+class Gate(Reconfigurable):
     """Listens to changes of ``repository`` and ``branch``, from any stock hook or poller.
 
     A change only says that there is something to see; what was pushed is read from git itself, so a change that is

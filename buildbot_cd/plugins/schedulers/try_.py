@@ -43,6 +43,13 @@ class Try(Try_Userpass):
     compare_attrs: ClassVar[Any] = ()
 
     @defer.inlineCallbacks
+    def activate(self) -> Any:
+        """Buildbot's own; its 4.2 would let engineers in by its own perspective here, which believes ``--who``."""
+        yield super(Try_Userpass, self).activate()
+        if self.enabled:
+            yield self._create_pb()
+
+    @defer.inlineCallbacks
     def _create_pb(self) -> Any:
         """Buildbot's own, with our perspective."""
 

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from buildbot_cd.store.wanted import Wanted
+
+
+_HOST = [rollout_host.c[field.name] for field in fields(HostRow)]
+"""The columns of a host, in the order of its values."""
 
 
 class SqlRollouts:
@@ -98,9 +103,11 @@ class SqlRollouts:
         return tuple(_rollout(row) for row in rows), total
 
     def hosts(self, ident: int) -> tuple[HostRow, ...]:
-        rows = many(self._conn, sa.select(rollout_host).where(rollout_host.c.rollout == ident)) if fits(ident) else ()
-        # Sorted here: databases differ in the order of texts.
-        return tuple(sorted((HostRow(**row) for row in rows), key=lambda row: row.host))
+        if not fits(ident):
+            return ()
+        # By position, which is fast for hundreds of hosts; sorted here, since databases differ in the order of texts.
+        rows = self._conn.execute(sa.select(*_HOST).where(rollout_host.c.rollout == ident))
+        return tuple(sorted((HostRow(*row) for row in rows), key=attrgetter("host")))
 
     def put_hosts(self, ident: int, rows: Iterable[HostRow]) -> None:
         if self.get(ident) is None:

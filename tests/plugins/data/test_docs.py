@@ -46,12 +46,18 @@ def section(heading: str) -> str:
     return found[1]
 
 
+def patterns(endpoint: Any) -> list[str]:
+    """An endpoint's addresses: one text on Buildbot 4.2, a list on 4.3."""
+    told = endpoint.pathPatterns
+    return told.split() if isinstance(told, str) else list(told)
+
+
 def addresses() -> set[str]:
     """All addresses of all endpoints, as the page writes them."""
     found = set()
     for kind in KINDS:
         for endpoint in kind.endpoints:
-            for pattern in endpoint.pathPatterns:
+            for pattern in patterns(endpoint):
                 text = pattern.removeprefix("/")
                 for old, new in PLACE.items():
                     text = text.replace(old, new)
@@ -67,7 +73,7 @@ def test_every_address_is_in_the_table_and_no_other() -> None:
     keys = dict(re.findall(r"^\| \[?`(cd/[^`]+)`[^|]*\| `([^`]+)`", table, re.MULTILINE))
     for kind in KINDS:
         for endpoint in kind.endpoints:
-            path = endpoint.pathPatterns[0].removeprefix("/")
+            path = patterns(endpoint)[0].removeprefix("/")
             for old, new in PLACE.items():
                 path = path.replace(old, new)
             assert keys[path] == kind.plural, path
