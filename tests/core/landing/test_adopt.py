@@ -54,7 +54,7 @@ def test_who_pushed_is_told_how_the_work_comes_back(world: World) -> None:
     world.adopt()
     told = compose("x", "bypassed", landing(world, head), {}, "trunk", "http://cd/")
     assert f"git fetch origin refs/cd/kept/1 && git cherry-pick root..{head}" in told.body
-    assert "taken as it stands by ops: looked at it" in told.body
+    assert "taken as it stands: looked at it" in told.body
 
 
 @pytest.mark.parametrize("way", ["put back", "adopted"])
