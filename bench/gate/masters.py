@@ -23,6 +23,7 @@ from buildbot_cd.testing.repositories import Repository
 
 LIMIT = 180.0
 HOSTS = 4
+ADA, GRACE = Engineer("Ada", "ada@shop.example"), Engineer("Grace", "grace@shop.example")
 CHAIN = ("one", "two", "three")
 WITH_STEPS = "deploy"
 """The chain's last build, a stock user's deploy: a checkout, and one command each to copy and to switch."""
@@ -141,7 +142,7 @@ class Ours:
         self.repository.mkdir()
         git(self.repository, "init", "--quiet", "--bare", "--initial-branch=main", ".")
         git(self.repository, "config", "core.hooksPath", str(self.repository / "hooks"))
-        self.tree = clone(self.repository, self.directory / "ada", Engineer("Ada", "ada@shop.example"))
+        self.tree = clone(self.repository, self.directory / "ada", ADA)
         self.commit("first")
         self.push()
         install_hook(self.repository, "post-receive", ["sh", "-c", f"date +%s.%N >> {self.directory}/pushed"])
@@ -171,14 +172,17 @@ class Ours:
             return {}
         return dict(found[0]) if found else {}
 
-    def commit(self, text: str) -> str:
+    def commit(self, text: str, who: Engineer = ADA) -> str:
         """A change on top of trunk; its id."""
         if git(self.repository, "for-each-ref").strip():
             git(self.tree, "fetch", "--quiet", "origin")
             git(self.tree, "reset", "--quiet", "--hard", "origin/main")
+        return self._commit(text, who)
+
+    def _commit(self, text: str, who: Engineer) -> str:
         (self.tree / "app.txt").write_text(f"{text}\n")
         git(self.tree, "add", "--all")
-        git(self.tree, "commit", "--quiet", "-m", text)
+        git(self.tree, "-c", f"user.name={who.name}", "-c", f"user.email={who.email}", "commit", "--quiet", "-m", text)
         return git(self.tree, "rev-parse", "HEAD").strip()
 
     def push(self) -> None:
@@ -213,6 +217,23 @@ class Ours:
             seen["pushed"] = float((self.directory / "pushed").read_text().split()[-1])
         self._settle(head if good else None)
         return seen
+
+    def stream(self, number: int) -> float:
+        """So many landings of two engineers in turn, pushed at once; seconds from the push until all are live."""
+        before = len(self.site.notes())
+        head = self.commit("stream 0", GRACE)
+        for one in range(1, number):
+            head = self._commit(f"stream {one}", ADA if one % 2 else GRACE)
+        self.push()
+        began = self.site.tell(str(self.repository), head)
+
+        def ended() -> list[float]:
+            rows = [one for one in self.site.notes()[before:] if one["key"][0] == "cd" and one["state"] == "live"]
+            return [one["at"] for one in rows] if len({one["id"] for one in rows}) == number else []
+
+        took = max(self.site.wait(ended, f"{number} landings to be live", LIMIT)) - began
+        self._settle(head)
+        return float(took)
 
     def _settle(self, live: str | None) -> None:
         """Wait until the master has nothing to do: the next measurement begins on a quiet one.

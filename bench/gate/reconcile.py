@@ -6,6 +6,7 @@ from __future__ import annotations
 import tempfile
 import time
 from statistics import median
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -15,6 +16,9 @@ from buildbot_cd.engine.apply import step
 from buildbot_cd.store import upgrade
 from buildbot_cd.store.sql import SqlStore
 from buildbot_cd.testing.postgres import PostgresMissing, new_database, private_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FINISHED = {True: (10, 1_000), False: (10, 1_000, 100_000)}
 QUEUED = 200
@@ -79,17 +83,26 @@ def fill(engine: sa.Engine, finished: int) -> None:
         connection.exec_driver_sql("ANALYZE")
 
 
-def look(engine: sa.Engine) -> float:
-    """Seconds of one look, in the median: the decision, and the list of unfinished effects."""
-    store, policy = SqlStore.on_engine(engine), Policy()
-    took = []
+def looks(engines: Sequence[sa.Engine]) -> list[float]:
+    """Seconds of one look in each database, in the median: the decision, and the list of unfinished effects.
+
+    They take turns, so that a slow moment of the machine falls on all of them.
+    """
+    took: list[list[float]] = [[] for _ in engines]
     for _ in range(LOOKS):
-        began = time.perf_counter()
-        moved = store.transact_now(step("trunk", policy, 2.0))
-        store.transact_now(lambda tx: tx.outbox.unfinished("trunk"))
-        took.append(time.perf_counter() - began)
-        assert moved is None, f"the gate should have to wait, but: {moved}"
-    return median(took[3:])
+        for engine, own in zip(engines, took, strict=True):
+            own.append(_look(engine))
+    return [median(own[3:]) for own in took]
+
+
+def _look(engine: sa.Engine) -> float:
+    store = SqlStore.on_engine(engine)
+    began = time.perf_counter()
+    moved = store.transact_now(step("trunk", Policy(), 2.0))
+    store.transact_now(lambda tx: tx.outbox.unfinished("trunk"))
+    took = time.perf_counter() - began
+    assert moved is None, f"the gate should have to wait, but: {moved}"
+    return took
 
 
 def add(report: Report, *, quick: bool) -> list[list[object]]:
@@ -107,13 +120,13 @@ def add(report: Report, *, quick: bool) -> list[list[object]]:
 
 
 def _measure(report: Report, name: str, urls: list[str], counts: tuple[int, ...], rows: list[list[object]]) -> None:
-    seconds: dict[str, float] = {}
-    for url, finished in zip(urls, counts, strict=True):
-        engine = sa.create_engine(url, poolclass=sa.StaticPool if "sqlite" in url else None)
+    engines = [sa.create_engine(url, poolclass=sa.StaticPool if "sqlite" in url else None) for url in urls]
+    for engine, finished in zip(engines, counts, strict=True):
         fill(engine, finished)
-        seconds[str(finished)] = look(engine)
+    seconds = {str(finished): took for finished, took in zip(counts, looks(engines), strict=True)}
+    rows += [[name, finished, QUEUED, round(1000 * seconds[str(finished)], 2)] for finished in counts]
+    for engine in engines:
         engine.dispose()
-        rows.append([name, finished, QUEUED, round(1000 * seconds[str(finished)], 2)])
     report.ours[f"reconcile, {name}, finished landings -> seconds"] = {
         key: round(value, 5) for key, value in seconds.items()
     }

@@ -112,6 +112,20 @@ class Builds:
         skipped = any(request.results == SKIPPED for request in requests)
         return BuildsetState(complete=True, results=SKIPPED if skipped else found.results)
 
+    async def built(self, bsid: int) -> str | None:
+        """The revision that the buildset's last build had checked out, by its own word (``got_revision``)."""
+        requests = await self.master.db.buildrequests.getBuildRequests(bsid=bsid)
+        ends = [
+            build.id
+            for request in requests
+            for build in await self.master.db.builds.getBuilds(buildrequestid=request.buildrequestid, complete=True)
+        ]
+        if not ends:
+            return None
+        found, _ = (await self.master.db.builds.getBuildProperties(max(ends))).get("got_revision", (None, ""))
+        one = found.get("") if isinstance(found, dict) else found  # with several codebases: trunk's has no name
+        return one if isinstance(one, str) else None
+
     async def begun(self, bsid: int) -> bool:
         """True if one of the buildset's requests was given to a worker."""
         found = await self.master.db.buildrequests.getBuildRequests(bsid=bsid, claimed=True)

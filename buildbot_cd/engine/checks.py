@@ -71,7 +71,7 @@ class Checks:
         if intent.state is IntentState.PENDING:
             self._start_first(tx, intent, now)
             return None
-        outcomes = [self._builder_outcome(parts, f"{intent.key}#{name}", name) for name in self.plan.builders]
+        outcomes = [self._builder_outcome(tx, parts, f"{intent.key}#{name}", name) for name in self.plan.builders]
         if self.plan.pool:
             outcome = self._run_outcome(tx, intent, parts, f"{intent.key}#tests", now)
             outcomes.append(self._stressed(tx, intent, outcome, now))
@@ -152,7 +152,7 @@ class Checks:
         parts = _parts(tx, intent)
         found: dict[str, str] = {}
         for name in builders:
-            outcome = self._builder_outcome(parts, f"{intent.key}#{side}:{name}", name)
+            outcome = self._builder_outcome(tx, parts, f"{intent.key}#{side}:{name}", name)
             if outcome is None:
                 return None
             found[BUILDER + name] = _word(outcome)
@@ -178,10 +178,16 @@ class Checks:
         payload = {"builder": builder, "revision": revision, "branch": branch, "properties": properties}
         tx.outbox.put(intent.gate, intent.landing, Effect(EffectKind.BUILD, key, payload), intent.epoch, now)
 
-    def _builder_outcome(self, parts: Mapping[str, Intent], key: str, name: str) -> dict[str, Any] | None:
+    def _builder_outcome(self, tx: Tx, parts: Mapping[str, Intent], key: str, name: str) -> dict[str, Any] | None:
         part = parts.get(key)
         if part is None or part.result is None:
             return None
+        built, asked = str(part.result.get("built") or ""), str(part.payload["revision"])
+        if built not in ("", asked) and _of_trunk(tx, part.gate, built):
+            why = (
+                f"builder {name} built {built[:12]} and not {asked[:12]}: it has to check out the revision it is given"
+            )
+            return {"verdict": "infra", "reason": why}
         results = part.result.get("results")
         if results in (SUCCESS, WARNINGS):
             return {"verdict": "passed"}
@@ -235,6 +241,13 @@ class Checks:
         avoided = sorted({one.avoid_worker for one in left if one.avoid_worker})
         free = sum(1 for one in left if not one.avoid_worker)
         return [*avoided, *[""] * min(free, len(self.plan.pool))]
+
+
+def _of_trunk(tx: Tx, gate: str, revision: str) -> bool:
+    """Whether this is a revision of the gate's trunk, and not of something else that a builder checks out too."""
+    found = tx.gates.get(gate)
+    known = found is not None and revision in (found.trunk, found.tested, found.live, found.pushed)
+    return known or tx.landings.by_head(gate, revision) is not None
 
 
 def _parts(tx: Tx, intent: Intent) -> dict[str, Intent]:

@@ -133,7 +133,11 @@ class Performer:
         if not full and bsid not in complete:
             return False
         state = await self.builds.state(bsid)
-        return state.complete and await self.answer(intent.key, _without_answer(intent, state.word, state.results))
+        if not state.complete:
+            return False
+        if intent.kind is EffectKind.BUILD:
+            return await self.answer(intent.key, {"results": state.results, "built": await self.builds.built(bsid)})
+        return await self.answer(intent.key, _without_answer(state.word))
 
     def _builder(self, intent: Intent) -> str:
         return str(intent.payload["builder"]) if intent.kind is EffectKind.BUILD else BUILDER_OF[intent.kind]
@@ -156,9 +160,7 @@ def _claim(tx: Tx, key: str, now: float) -> bool:
     return intent is not None and intent.state is IntentState.PENDING and tx.outbox.start(key, now, None)
 
 
-def _without_answer(intent: Intent, word: str, results: int | None) -> dict[str, Any]:
+def _without_answer(word: str) -> dict[str, Any]:
     """What an ended buildset means when its steps gave no answer: never a verdict against a change."""
-    if intent.kind is EffectKind.BUILD:
-        return {"results": results}
     reason = f"its build ended with {word} and gave no answer"
     return {"error": reason, "verdict": "infra", "reason": reason, "ok": False}

@@ -222,6 +222,17 @@ def rollout_of(engine: FakeEngine, landing: int | None, key: str = "k") -> int:
     return engine.store.transact_now(lambda tx: tx.rollouts.create(key, "shop", landing, "r1", "h", 1, {}, 3.0)).id
 
 
+@pytest.mark.parametrize("action", ["withdraw", "hold", "roll_back"])
+def test_who_rides_with_another_landing_is_ordered_about_with_it(engine: FakeEngine, action: str) -> None:
+    """The refusal names the landing that carries it, and how to take back one of several."""
+    rider, carrier = engine.land(State.BYPASSED), engine.land(State.TESTING)
+    riding = replace(engine.found(rider), cause=carrier)
+    engine.store.transact_now(lambda tx: tx.landings.update(riding, "gate", "rides", 3.0))
+    with pytest.raises(ControlRefused, match=f"rides with landing {carrier}.*push again what shall stay"):
+        run(order_landing(engine, rider, Order(action, "ada", "x")))
+    assert engine.found(carrier).state is State.TESTING
+
+
 def test_a_rollout_is_rolled_back_by_its_landing(engine: FakeEngine) -> None:
     """The landing comes into rolling back, with who and why."""
     landing = engine.land(State.DEPLOYING, Slot.DEPLOY)

@@ -4,17 +4,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from buildbot_cd.testing.letterbox import chat_server, mail_server
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from buildbot_cd.testing.yard import Yard
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 ON_BOTH = pytest.mark.parametrize(
     "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
+
+
+@pytest.fixture
+def mail() -> Iterator[Any]:
+    """A running mail server."""
+    with mail_server() as made:
+        yield made
+
+
+@pytest.fixture
+def chat() -> Iterator[Any]:
+    """A running webhook."""
+    with chat_server() as made:
+        yield made
 
 
 def kill_and_restart(yard: Yard, barrier: str) -> None:
@@ -47,11 +65,20 @@ def done(yard: Yard) -> set[str]:
     return {str(row[0]).rsplit("::", 1)[1] for row in yard.rows("SELECT nid FROM cd_run_test WHERE state = 'done'")}
 
 
+LETTERS = """
+from buildbot.plugins import reporters
+c["services"] = [reporters.cd.LandingNotifier(
+    "cd@shop.example", relayhost="127.0.0.1", smtpPort={mail}, webhook="http://127.0.0.1:{chat}/hook")]
+"""
+
+
 @pytest.mark.parametrize("moment", ["before the push", "after the push"])
-def test_killed_while_reverting_trunk_gets_one_revert(yard: Yard, moment: str) -> None:
-    """Whether the push was out already or not, trunk ends with one revert and the tree it had."""
+def test_killed_while_reverting_trunk_gets_one_revert(yard: Yard, moment: str, mail: Any, chat: Any) -> None:
+    """Whether the push was out already or not, trunk ends with one revert and the tree it had; its engineer is told
+    once by mail, and the team once in the chat, of what was before the kill and of what came after it.
+    """
     tree = yard.tree()
-    yard.start()
+    yard.start(LETTERS.format(mail=mail.server_address[1], chat=chat.server_address[1]))
     yard.push("ada", "broken-2")
     barrier = "push" if moment == "before the push" else "pushed"
     yard.close(barrier)
@@ -65,6 +92,31 @@ def test_killed_while_reverting_trunk_gets_one_revert(yard: Yard, moment: str) -
     assert yard.releases() == {"r0"}
     yard.push("grace", "good")
     yard.comes_to("live", 2)
+    yard.until(lambda: told(yard) <= set(letters(mail)) & set(posts(chat)), "the messages to be delivered")
+    assert letters(mail) == posts(chat) == Counter(told(yard))
+    assert {(1, "your_turn"), (1, "reverted"), (2, "your_turn"), (2, "live")} <= {key(one) for one in told(yard)}
+    assert {who for people, _ in mail.taken for who in people} == {"ada@shop.example", "grace@shop.example"}
+
+
+def told(yard: Yard) -> set[str]:
+    """The names of all messages that the gate has ordered, as words of a Message-ID."""
+    return {str(row[0]).replace("/", ".") for row in yard.rows("SELECT key FROM cd_intent WHERE kind = 'notify'")}
+
+
+def key(name: str) -> tuple[int, str]:
+    """The landing that a message is about, and what it tells."""
+    _, landing, _, what, *_ = name.split(".")
+    return int(landing), what
+
+
+def letters(mail: Any) -> Counter[str]:
+    """The Message-IDs that the mail server has seen, and how often."""
+    return Counter(str(message["Message-ID"]).strip("<>").split("@")[0] for _, message in mail.taken)
+
+
+def posts(chat: Any) -> Counter[str]:
+    """The ids that the chat has seen, and how often."""
+    return Counter(str(body["id"]).replace("/", ".") for body in chat.taken)
 
 
 @pytest.mark.parametrize("stage", ["canary", "fleet"])

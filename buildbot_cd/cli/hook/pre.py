@@ -99,12 +99,12 @@ def _frozen(seen: Mapping[str, Any]) -> str:
 
 
 def _place(seen: Mapping[str, Any]) -> str:
-    """Where in the queue this push would be, and when its turn would come."""
+    """Where in the queue this push would be, and when its turn would come. A push that was refused keeps no place."""
     place = f"You are number {int(seen['position'])} in the queue"
     if not seen["turn"]:
         return f"{place}; nobody knows yet how long that takes."
     early, late = (max(0.0, float(moment) - float(seen["now"])) for moment in seen["turn"])
-    return f"{place}; your turn is in about {between(early, late)}."
+    return f"{place}; your turn is in about {between(early, late)}: push again then."
 
 
 def _look(settings: Settings) -> str:

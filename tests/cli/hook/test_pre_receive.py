@@ -49,7 +49,7 @@ def test_a_held_slot_refuses_with_holder_place_and_time(server: Server, master: 
     assert not accepted
     assert server.tip() == before
     assert "grace@example.org has landing 12 in testing, for 2 min: Add a discount" in said
-    assert "You are number 3 in the queue; your turn is in about 22 min to 31 min." in said
+    assert "You are number 3 in the queue; your turn is in about 22 min to 31 min: push again then." in said
     assert f"Look: {master.url}/#/cd" in said
 
 

@@ -104,6 +104,33 @@ def test_what_rides_together_is_taken_back_together(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", [{"together": 9}], indirect=True, ids=[""])
+def test_one_of_several_is_withdrawn_while_they_wait(world: World) -> None:
+    """Each is a landing of its own until it is let in: the withdrawn one goes, and the others have their turns."""
+    world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
+    one, two, three = (push(world, "ann@x", path) for path in "abc")
+    ident = landing(world, two).id
+    world.order(lambda now: control.withdraw(now, now.landing(ident), "ann", world.policy, world.now))  # type: ignore[arg-type]
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    world.settle()
+    assert [state(world, head) for head in (one, two, three)] == [State.LIVE, State.REVERTED, State.LIVE]
+    assert two not in world.repo.tree(world.production).values()
+
+
+@pytest.mark.parametrize("world", [{"together": 9}], indirect=True, ids=[""])
+def test_what_rides_together_is_withdrawn_whole(world: World) -> None:
+    """The one that carries them is withdrawn: one revert, with all their commits."""
+    world.order(lambda now: control.set_mode(now, Mode.CLOSED, "ops", "a moment", None))
+    one, two = (push(world, "ann@x", path) for path in "ab")
+    world.order(lambda now: control.resume(now, "ops", "go on", world.now))
+    take_in(world)
+    rider, carrier = landing(world, one), landing(world, two)
+    assert (rider.carried, rider.cause) == (True, carrier.id)
+    world.order(lambda now: control.withdraw(now, now.landing(carrier.id), "ann", world.policy, world.now))  # type: ignore[arg-type]
+    world.settle()
+    assert world.repo[world.repo.trunk].takes_back == {one, two}
+
+
+@pytest.mark.parametrize("world", [{"together": 9}], indirect=True, ids=[""])
 @pytest.mark.parametrize("between", ["another", "held", "alone"])
 def test_what_does_not_ride_together(world: World, between: str) -> None:
     """Another's push in between, a push that a person holds, and one that came when the first was in test already."""

@@ -138,3 +138,32 @@ def test_what_came_of_new_tests_is_told_with_a_flake(world: World) -> None:
         if one.after is State.PASSED
     )
     assert line.reason == "t passed on another worker: flaky, noted; flaky, in quarantine until mended: t"
+
+
+@pytest.mark.parametrize(
+    ("retry", "base", "said"),
+    [
+        ({"t": FAILED}, {"t": FAILED}, "t fails on the tested revision too: not this change"),
+        ({"t": FAILED}, {}, "the second run gave no verdict"),
+        ({}, {"t": PASSED}, "the second run gave no verdict"),
+    ],
+    ids=["before it already", "nothing of tested", "nothing of the second run"],
+)
+def test_what_is_no_verdict_is_tried_again_and_then_people_are_asked(
+    world: World, retry: dict[str, str], base: dict[str, str], said: str
+) -> None:
+    """Held with a back-off, four times in all; then the gate is halted with the reason, and nothing was reverted."""
+    head = push(world, "ann@x", "a")
+    for attempt in range(world.policy.infra_attempts + 1):
+        (run,) = world.checking
+        run.result = {"verdict": "failed", "failing": ["t"], "ran": 40}
+        reconcile(world)
+        (run,) = world.checking
+        run.result = {"retry": retry, "base": base}
+        reconcile(world)
+        last = attempt == world.policy.infra_attempts
+        assert state(world, head) is (State.HALTED if last else State.INFRA_HOLD)
+        world.now += 700
+        reconcile(world)
+    assert f"{said}; tried 4 times" in world.view.gate.mode_reason
+    assert not any("/revert/" in key for key in world.view.intents)

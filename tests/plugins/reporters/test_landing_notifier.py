@@ -3,13 +3,8 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
-import json
-import socketserver
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +21,7 @@ from buildbot_cd.engine.notices import AGAIN, GIVE_UP, TAKE_OVER, Notices
 from buildbot_cd.errors import CdError
 from buildbot_cd.plugins.reporters.landing_notifier import LandingNotifier
 from buildbot_cd.store.memory import MemoryStore
+from buildbot_cd.testing.letterbox import chat_server, mail_server
 
 LANDING = Landing(7, "trunk", "a" * 40, "b" * 40, "ada@example.org", "Round prices", reason="it failed twice")
 PAGES = "http://127.0.0.1:8010/"
@@ -34,72 +30,18 @@ PAGES = "http://127.0.0.1:8010/"
 # -- over the wire
 
 
-class Chat(BaseHTTPRequestHandler):
-    """A chat's webhook; it refuses as often as it was told to."""
-
-    def do_POST(self) -> None:
-        """Take one message."""
-        server: Any = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server.refuse, refused = max(0, server.refuse - 1), server.refuse > 0
-        if not refused:
-            server.taken.append(body)
-        self.send_response(503 if refused else 200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-class MailServer(socketserver.StreamRequestHandler):
-    """As much of SMTP as taking a mail needs; it refuses as often as it was told to."""
-
-    def handle(self) -> None:
-        """One connection."""
-        server: Any = self.server
-        server.refuse, refused = max(0, server.refuse - 1), server.refuse > 0
-        self.wfile.write(b"554 go away\r\n" if refused else b"220 ready\r\n")
-        if refused:
-            return
-        recipients: list[str] = []
-        for line in self.rfile:
-            word = line[:4].upper()
-            if word == b"RCPT":
-                recipients.append(line.decode().split("<")[1].split(">")[0])
-            if word == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                server.taken.append((sorted(recipients), email.message_from_bytes(text, policy=email.policy.default)))
-            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
-            if word == b"QUIT":
-                return
-
-
 @pytest.fixture
 def chat() -> Iterator[Any]:
     """A running webhook."""
-    yield from serve(ThreadingHTTPServer(("127.0.0.1", 0), Chat))
+    with chat_server() as made:
+        yield made
 
 
 @pytest.fixture
 def mail() -> Iterator[Any]:
     """A running mail server."""
-    yield from serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer))
-
-
-def serve(made: Any) -> Iterator[Any]:
-    """Run a server in a thread."""
-    made.taken, made.refuse, made.daemon_threads = [], 0, True
-    thread = threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with mail_server() as made:
         yield made
-    finally:
-        made.shutdown()
-        made.server_close()
-        thread.join(10)
 
 
 def wait(work: defer.Deferred[Any], seconds: float = 20.0) -> Any:
