@@ -139,7 +139,6 @@ def run(options: Options) -> Report:
     _first_minute(size, options.seed, report)
     cpu = max(float(np.mean([one.cpu for one in runs.ours])) for runs in nulls.values())
     report.ours["cpu_ms_per_look_worst_scenario"] = round(1000 * cpu, 3)
-    report.ours["nab"] = "not run: no package that ships the series was found"
     if options.plot is not None:
         print(f"picture: {draw(report, OURS, ALPHA, options.plot)}")
     return report

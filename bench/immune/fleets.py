@@ -21,6 +21,7 @@ class Scenario:
     hosts, canaries: sizes. requests: per host and minute. base: share of requests that are events. cv: spread of the
     hosts' own rates. host_shock, host_memory: standard deviation and lag-1 correlation of each host's own log rate.
     fleet_shock: standard deviation of the log rate that all hosts share. ramp: factor on the traffic over the watch.
+    shape: how the whole fleet's traffic goes, by minute; each watch takes a piece of it, scaled to `requests`.
     missing: chance that a host's sample is lost. restarts: chance per host and minute that its counters begin anew.
     warmup: minutes after the switch in which the canaries' rate is threefold, and which are not looked at. effect:
     factor on the canaries' rate (level). onset: minute after which it sets in; leak: it grows from there to the end.
@@ -37,6 +38,7 @@ class Scenario:
     host_memory: float = 0.9
     fleet_shock: float = 0.0
     ramp: float = 1.0
+    shape: tuple[float, ...] = ()
     missing: float = 0.0
     restarts: float = 0.0
     warmup: int = 0
@@ -93,7 +95,7 @@ def observe(scenario: Scenario, rng: np.random.Generator) -> Watch:
         none = np.zeros((s.metrics, minutes, s.hosts))
         level = 0.05 * relative * factor * _noise(s, rng, relative.shape)
         return Watch(s, canary, none, none, level, there, (none, none), none[0, :, 0])
-    traffic = s.requests * np.linspace(1.0, s.ramp, minutes)[:, np.newaxis] * np.ones(s.hosts)
+    traffic = s.requests * _traffic(s, rng, minutes)[:, np.newaxis] * np.ones(s.hosts)
     exposure = np.broadcast_to(rng.poisson(traffic).astype(float), (s.metrics, minutes, s.hosts)).copy()
     share = np.minimum(1.0, s.base * relative * factor)
     events = rng.binomial(exposure.astype(np.int64), share).astype(float)
@@ -101,6 +103,16 @@ def observe(scenario: Scenario, rng: np.random.Generator) -> Watch:
     excess = np.where(canary, exposure[0] * share[0] - harmless, 0.0).sum(axis=1)
     events, exposure, counters = _through_counters(s, rng, events, exposure, there)
     return Watch(s, canary, events, exposure, np.zeros_like(events), there, counters, np.abs(excess))
+
+
+def _traffic(s: Scenario, rng: np.random.Generator, minutes: int) -> Array:
+    """How the traffic of all hosts goes, by minute; 1 is usual."""
+    course = np.linspace(1.0, s.ramp, minutes)
+    if s.shape:
+        whole = np.asarray(s.shape, dtype=np.float64)
+        begin = int(rng.integers(len(whole) - minutes + 1))
+        course = course * whole[begin : begin + minutes] / whole.mean()
+    return course
 
 
 def _relative(s: Scenario, rng: np.random.Generator, minutes: int) -> Array:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.immune.fleets import Scenario
+from bench.immune.nab import ELB_REQUESTS
 
 EVEN = Scenario("800 hosts, 35 canaries, even", hosts=800, canaries=35)
 UNEVEN = Scenario("uneven hosts, CV 0.3, own shocks 0.3", cv=0.3, host_shock=0.3)
@@ -15,6 +16,7 @@ TEN = Scenario("10 hosts, 2 canaries, CV 0.3", hosts=10, canaries=2, requests=10
 SPARSE = Scenario("sparse events, 1 in 100,000, CV 0.3", base=1e-5, cv=0.3)
 LEVEL = Scenario("level, CV 0.2, shocks 0.1", level=True, cv=0.2, host_shock=0.1)
 TEN_METRICS = Scenario("10 metrics, uneven", hosts=100, canaries=8, cv=0.3, host_shock=0.3, metrics=10)
+NAB = Scenario("NAB's load balancer, uneven", cv=0.3, host_shock=0.3, shape=ELB_REQUESTS)
 FALLING = Scenario("sign-ups, 1 in 50, uneven", base=0.02, cv=0.3, host_shock=0.3)
 
 NULLS = (
@@ -28,6 +30,7 @@ NULLS = (
     Scenario("long memory: shocks 0.3, lag-1 0.98", host_shock=0.3, host_memory=0.98),
     Scenario("fleet shocks 0.3, uneven", cv=0.3, host_shock=0.3, fleet_shock=0.3),
     Scenario("traffic triples, uneven", cv=0.3, ramp=3.0),
+    NAB,
     Scenario("restarts 2 % a minute, canaries warm up", cv=0.3, restarts=0.02, warmup=2),
     Scenario("samples missing 5 %, uneven", cv=0.3, host_shock=0.3, missing=0.05),
     SPARSE,
@@ -58,6 +61,8 @@ EFFECTS = (
     (TEN, _with(TEN, "x3", 3.0)),
     (SPARSE, _with(SPARSE, "x10", 10.0)),
     (TEN_METRICS, _with(TEN_METRICS, "x2 in one", 2.0)),
+    (NAB, _with(NAB, "x1.5", 1.5)),
+    (NAB, _with(NAB, "x2 after 10 min", 2.0, 10)),
     (FALLING, _with(FALLING, "-10 %", 0.9)),
     (FALLING, _with(FALLING, "-30 %", 0.7)),
     (FALLING, _with(FALLING, "-50 %", 0.5)),

@@ -64,6 +64,10 @@ class Watch:
             intervals.append(await self.sample())
         return intervals
 
+    def go_on(self, had: Sequence[Interval]) -> None:
+        """Number on behind what was seen before an interruption; the next reading only sets the marks."""
+        self.builder = IntervalBuilder(inputs_of(self.immune), had[-1].number if had else 0)
+
     async def warm_up(self) -> None:
         """Let the warm-up pass, then set the marks: counters of restarted hosts begin anew."""
         if self.immune.warmup:
@@ -98,16 +102,19 @@ class Watch:
         seconds: float,
         told: Callable[[Interval, Verdict], Awaitable[None]],
         among: Callable[[], Awaitable[frozenset[str]]] | None = None,
+        had: Sequence[Interval] = (),
     ) -> Verdict:
         """Watch for so many seconds, or until the answer is known; ``told`` hears of every look.
 
         Time without an answer from the source does not count, up to ``immune.outage`` in all. ``among`` names the hosts
-        that still count, before each look is judged; when there are none, the watch ends.
+        that still count, before each look is judged; when there are none, the watch ends. ``had`` is what the judge had
+        seen before the watch was interrupted: it counts, and the time in which nobody watched does not.
         """
         verdict = judge.verdict()
         limits = Limits.of(self.immune, seconds)
         beat = _Beat(self.reactor, self.immune.source.every)
-        watched = stood = 0.0
+        stood = self.immune.source.every * sum(1 for one in had if one.provider_error)
+        watched = self.immune.source.every * len(had) - stood
         while limits.go_on(verdict, watched, stood):
             before = beat.passed
             await beat.next()

@@ -14,6 +14,7 @@ from buildbot.steps.source.git import Git
 from twisted.internet import defer
 
 from buildbot_cd.engine.builds import Builds
+from buildbot_cd.plugins.build import Build
 from buildbot_cd.plugins.steps.begin_rollout import BeginRollout
 from buildbot_cd.plugins.steps.checkout import Checkout
 from buildbot_cd.plugins.steps.explain_escape import ExplainEscape
@@ -108,6 +109,7 @@ def _builder(
     folder: str | None = None,
 ) -> BuilderConfig:
     factory = BuildFactory(list(steps))
+    factory.buildClass = Build
     return BuilderConfig(
         name=name,
         workernames=list(workers),

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet import defer, task
 
 from buildbot_cd.config.immune import Immune
-from buildbot_cd.core.immune import Interval, Verdict, VerdictKind, opening, replay
+from buildbot_cd.core.immune import Interval, Verdict, VerdictKind, opening, reopen, replay
 from buildbot_cd.engine.watch import Arms, Watch
 from buildbot_cd.errors import SourceError
 from buildbot_cd.sources import HostAddress, Snapshot
@@ -121,6 +121,30 @@ def test_a_regression_ends_it_at_once() -> None:
     play.advance(5)
     assert play.kind is VerdictKind.REGRESSION
     assert len(play.told) <= 5
+
+
+def test_a_watch_that_was_interrupted_goes_on_from_what_it_had() -> None:
+    """A master that comes back an hour later counts what was seen, and watches for the rest of the time only."""
+    play = Play()
+    play.start()
+    play.advance(12)
+    before = [interval for interval, _ in play.told]
+    record = [opening(play.judge), *(one.to_json() for one in before)]
+    play.running.cancel()
+    play.clock.advance(3600)
+
+    after = Play()
+    after.judge = reopen(record)
+    after.watch.go_on(before)
+    after.now(after.watch.sample())
+    after.running = defer.Deferred.fromCoroutine(after.watch.run(after.judge, 30.0, after._hear, had=before))
+    after.advance(17)
+    assert not after.ended
+    after.advance(2)
+    assert after.kind in (VerdictKind.UNDECIDED, VerdictKind.OK)
+    numbers = [interval.number for interval, _ in after.told]
+    assert numbers == list(range(before[-1].number + 2, before[-1].number + 2 + len(numbers)))
+    assert after.told[-1][1].metrics[0].samples == 30
 
 
 def test_the_clock_stands_still_while_the_source_is_away() -> None:

@@ -17,6 +17,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from buildbot.process.results import RETRY
 
 from buildbot_cd.testing import sshd
 
@@ -33,6 +34,21 @@ PORTION = 9
 PORTIONS = [min(PORTION, KILLS - first) for first in range(0, KILLS, PORTION)]
 """How many kills each portion has."""
 VICTIMS = ("daemon", "deploy-1", "master")
+CUT = """
+from buildbot.process import build as stock
+from twisted.internet import defer, reactor, task
+begin = stock.Build._setup_locks
+@defer.inlineCallbacks
+def begin_alone(self):
+    if self.builder.name == "cd-deploy" and not os.path.exists({path!r}):
+        open({path!r}, "w").close()
+        self.workerforbuilder.worker.conn.loseConnection()
+        while self.workerforbuilder.worker is not None:
+            yield task.deferLater(reactor, 0.01)
+    yield begin(self)
+stock.Build._setup_locks = begin_alone
+"""
+"""For master.cfg: once, the worker is gone between being chosen for a rollout and being asked for anything."""
 pytestmark = [pytest.mark.integration, pytest.mark.sshd, pytest.mark.timeout(180 + 40 * PORTION)]
 
 
@@ -78,10 +94,14 @@ def kill(yard: Yard, victim: str) -> None:
 @pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing() or "there")
 @pytest.mark.parametrize("portion", range(len(PORTIONS)))
 def test_whoever_dies_every_host_ends_on_the_release_on_record(yard: Yard, portion: int) -> None:
-    """Each landing goes live in the end, on all hosts, and no reader of `current` ever missed it."""
+    """Each landing goes live in the end, on all hosts, and no reader of `current` ever missed it.
+
+    The first rollout's worker also goes away at a moment that chance rarely meets: while its build is begun.
+    """
     rng, left, number = random.Random(f"{SEED}/{portion}"), PORTIONS[portion], 0
     with sshd.ssh_fleet(yard.directory / "sshd", sshd.ADDRESSES[:6]) as servers, reading(yard) as missed:
-        yard.start(fleet=over_ssh(yard, servers))
+        cut = yard.barriers / "cut"
+        yard.start("import os\n" + CUT.format(path=str(cut)), fleet=over_ssh(yard, servers))
         while left > 0:
             number += 1
             yard.push("ada", f"good {number}")
@@ -93,6 +113,10 @@ def test_whoever_dies_every_host_ends_on_the_release_on_record(yard: Yard, porti
             yard.comes_to("live", number, seconds=180)
             assert carried(yard) == on_record(yard)
             assert set(carried(yard).values()) == {f"r{number}-{yard.landing(number)['head'][:12]}"}
+        lost = "SELECT results FROM builds WHERE state_string = 'worker lost'"
+        assert cut.exists()
+        assert set(yard.rows(lost)) == {(RETRY,)}
+        kill(yard, "daemon")  # the last rollout's, if it has not been told yet that it is over
     assert missed == []
 
 

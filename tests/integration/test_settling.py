@@ -40,8 +40,9 @@ def immune(yard: Yard) -> dict[str, Any]:
 
 
 def test_a_regression_of_the_older_release_takes_both_away_and_reverts_one(yard: Yard) -> None:
-    """It shows while the next one's canaries are switched, after a `kill -9` of the master: every host goes back to the
-    release before both, the older landing is reverted, and the newer one comes again without it.
+    """It shows while the next one's canaries are switched, after a `kill -9` of the master that lost nothing of what
+    was seen: every host goes back to the release before both, the older landing is reverted, and the newer one comes
+    again without it.
     """
     yard.start(immune=immune(yard))
     yard.push("ada", "leaks", path="ada.txt")
@@ -52,7 +53,10 @@ def test_a_regression_of_the_older_release_takes_both_away_and_reverts_one(yard:
     yard.comes_to("deploying", 2)
     canary = yard.until(lambda: switched(yard, "r2-"), "a canary of the newer release")
     yard.site.kill("master")
+    (had,) = looks(yard)
     yard.site.start_master()
+    again = yard.until(lambda: len(now := looks(yard)) > 1 and now[1], "the watch to go on")
+    assert again >= had > 2  # all of them at once: what was seen before the kill counts
     (yard.barriers / "leak").touch()
     yard.until(lambda: yard.landing(1)["state"] == "rolling_back", "the older landing to be taken back")
     assert yard.landing(2)["state"] == "queued"
@@ -68,6 +72,12 @@ def test_a_regression_of_the_older_release_takes_both_away_and_reverts_one(yard:
     assert switched(yard, "r2-") == set(yard.host_names)
     assert [one.startswith("Revert ") for one in yard.commits()] == [True, False, False, False]
     assert yard.rows("SELECT attempt FROM cd_landing WHERE id = 2") == [(2,)]
+
+
+def looks(yard: Yard) -> list[int]:
+    """How many lines each build of the watch has written about what it saw."""
+    logs = "SELECT num_lines FROM logs JOIN steps ON steps.id = stepid WHERE steps.name = 'watch settle'"
+    return [lines for (lines,) in yard.rows(f"{logs} AND logs.slug = 'samples' ORDER BY logs.id")]
 
 
 def switched(yard: Yard, prefix: str) -> set[str]:

@@ -70,7 +70,7 @@ def samples_in_record(stage: str, lines: Sequence[str]) -> list[dict[str, Any]]:
 
     What cannot be read ends it: a log that was cut off gives the looks before the cut.
     """
-    objects = _objects(lines)
+    objects = objects_in(lines)
     head = next(objects, None)
     try:
         judge = reopen([head] if head is not None else [])
@@ -84,7 +84,8 @@ def samples_in_record(stage: str, lines: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _objects(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+def objects_in(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The objects of a log ``samples``, up to where it was cut off."""
     joiner = Joiner()
     for line in lines:
         value = joiner.feed(line)

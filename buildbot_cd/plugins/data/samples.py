@@ -51,7 +51,9 @@ class SamplesEndpoint(CdEndpoint):
         if not known:
             return None
         stages = {stage: await self._replay(stage, log) async for stage, log in _logs(self.master, buildset)}
-        heard = [one for one in engine.events.looks(ident) if one["stage"] not in stages]
+        # A watch that was interrupted and goes on has a log of what it had seen, and hears more.
+        told = {stage: looks[-1]["at"] for stage, looks in stages.items() if looks}
+        heard = [one for one in engine.events.looks(ident) if one["at"] > told.get(one["stage"], 0.0)]
         return [one for looks in stages.values() for one in looks] + heard
 
     async def _replay(self, stage: str, log: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.process.buildstep import BuildStepCancelled
 from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
+from twisted.internet import threads
 
 from buildbot_cd.core.immune.interval import Interval
-from buildbot_cd.core.immune.record import opening
+from buildbot_cd.core.immune.record import opening, reopen
 from buildbot_cd.core.immune.seasonal import history_needed
 from buildbot_cd.core.immune.values import VerdictKind
 from buildbot_cd.core.wire import lines
@@ -18,6 +19,7 @@ from buildbot_cd.engine.history import bad_times
 from buildbot_cd.engine.rollouts import hosts_in, stages_in
 from buildbot_cd.engine.views.samples import sample
 from buildbot_cd.engine.watch import Arms, Watch, action_of
+from buildbot_cd.plugins.steps.earlier_watch import SAMPLES, earlier_record
 from buildbot_cd.plugins.steps.fleet_step import FleetStep
 from buildbot_cd.sources.snapshot import HostAddress
 from buildbot_cd.store.rows import RolloutState
@@ -41,8 +43,8 @@ class ImmuneSystem(FleetStep):
     """Compares the hosts that carry the release with those that do not yet; after the last stage, with the time before.
 
     A regression ends the watch at once; what follows from each verdict stands in cd.yaml. Everything that the judge was
-    told goes into the log ``samples``, line by line, so that the verdict can be replayed; what the watch can see, at
-    this traffic, is told before it in the log ``power``.
+    told goes into the log ``samples``, line by line, so that the verdict can be replayed, and so that a watch which was
+    interrupted goes on from there; what the watch can see, at this traffic, is told before it in the log ``power``.
     """
 
     name = "immune system"
@@ -83,23 +85,45 @@ class ImmuneSystem(FleetStep):
 
     async def _watch(self, rollout: Rollout, seconds: float) -> Verdict:
         hosts = [HostAddress(one["name"], one["address"], one["role"]) for one in hosts_in(rollout)]
-        baseline = [Interval.from_json(one) for one in rollout.baseline.get("intervals", ())]
         watch = Watch(self.buildmaster.reactor, self.immune, hosts)
         arms = self._arms(rollout)
-        self._lines: list[str] = []
         self._looking = (rollout.id, arms)
-        judge = None
+        self._samples = await self.addLog(SAMPLES, "t")
         try:
-            past, silent = ([], []) if arms.control else await self._past(watch, rollout, seconds)
-            judge = watch.judge(arms, baseline, seconds, past)
-            await self._tell_power([one.sentence() for one in watch.foresee(arms, baseline, seconds)] + silent)
+            known = await self._interrupted(watch, arms)
+            judge, had = known or (await self._judge(watch, rollout, arms, seconds), [])
+            await self._write(opening(judge), *(one.to_json() for one in had))
             # The first reading after the switch only sets the marks: counters of restarted hosts begin anew.
-            await watch.warm_up()
-            return await watch.run(judge, seconds, self._told, self._among(rollout))
+            await (watch.sample() if had else watch.warm_up())
+            return await watch.run(judge, seconds, self._told, self._among(rollout), had)
         finally:
             await watch.close()
-            if judge is not None:
-                await self._record(judge)
+            await self._samples.finish()
+
+    async def _judge(self, watch: Watch, rollout: Rollout, arms: Arms, seconds: float) -> Judge:
+        """The judge of a watch that begins, and what it will be able to see."""
+        baseline = [Interval.from_json(one) for one in rollout.baseline.get("intervals", ())]
+        past, silent = ([], []) if arms.control else await self._past(watch, rollout, seconds)
+        await self._tell_power([one.sentence() for one in watch.foresee(arms, baseline, seconds)] + silent)
+        return watch.judge(arms, baseline, seconds, past)
+
+    async def _interrupted(self, watch: Watch, arms: Arms) -> tuple[Judge, list[Interval]] | None:
+        """The judge of this very watch as it was when it was interrupted, and what it had seen; None if it begins now.
+
+        It begins anew, too, where cd.yaml has changed what is watched meanwhile.
+        """
+        record = await earlier_record(self.running, self.name)
+        try:
+            judge = await threads.deferToThread(reopen, record)
+        except (ValueError, KeyError, TypeError):
+            return None
+        watched = (judge.specs, judge.canary, judge.control, judge.false_alarm)
+        if watched != (tuple(watch.specs), arms.canary, arms.control, self.immune.false_alarm):
+            return None
+        had = [Interval.from_json(one) for one in record[1:]]
+        watch.go_on(had)
+        await self._tell_power([f"this watch was interrupted; it goes on after {len(had)} looks"])
+        return judge, had
 
     def _among(self, _rollout: Rollout) -> Callable[[], Awaitable[frozenset[str]]] | None:
         """Who still counts, where that may change during the watch."""
@@ -130,7 +154,7 @@ class ImmuneSystem(FleetStep):
     async def _told(self, interval: Interval, verdict: Verdict) -> None:
         if self.stopped:
             raise BuildStepCancelled
-        self._lines += lines(interval.to_json())
+        await self._write(interval.to_json())
         early = await self.rollouts.promoted(self._looking[0], self.stage)
         if early and verdict.kind is not VerdictKind.REGRESSION:
             raise Promoted(early)
@@ -139,6 +163,6 @@ class ImmuneSystem(FleetStep):
         self.description = [f"{verdict.kind}: {verdict.reason}"[:200]]
         self.updateSummary()
 
-    async def _record(self, judge: Judge) -> None:
-        head = lines(opening(judge))
-        await self.addCompleteLog("samples", "".join(f"{one}\n" for one in [*head, *self._lines]))
+    async def _write(self, *told: dict[str, Any]) -> None:
+        """At once: what a master that is killed had seen is read by the one that goes on."""
+        await self._samples.addContent("".join(f"{line}\n" for one in told for line in lines(one)))

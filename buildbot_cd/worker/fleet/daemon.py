@@ -69,9 +69,7 @@ class Daemon:
         if message["op"] == "stop":
             fence = message.get("fence")
             if fence is not None and int(fence) < self._epoch:
-                _say(
-                    writer, event="kept"
-                )  # whoever says this is over does not know of the rollout that has begun since
+                _say(writer, event="kept")  # whoever says it is over does not know of the rollout that has begun since
             else:
                 self.over.set()
                 _say(writer, event="exit", code=0)

@@ -24,20 +24,8 @@ TRANSPORTS = ("local", "ssh", "command")
 COMMANDS = ("status", "stage", "switch", "rollback")
 _KEYS = {
     *("verb", "transport", "ssh", "root", "hosts", "release", "payload", "expect", "to", "fence", "restart", "health"),
-    *(
-        "parallel",
-        "keep",
-        "protect",
-        "budget",
-        "timeouts",
-        "drain",
-        "undrain",
-        "copy",
-        "pull",
-        "commands",
-        "archive",
-        "dry",
-    ),
+    *("parallel", "keep", "protect", "budget", "timeouts", "drain", "undrain", "copy", "pull", "commands", "archive"),
+    "dry",
 }
 _NEEDS = {"stage": ("release", "payload", "fence"), "switch": ("release", "fence"), "rollback": ("to", "fence")}
 _NEEDS |= {"drain": ("drain",), "undrain": ("undrain",)}

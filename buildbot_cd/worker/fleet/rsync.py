@@ -43,16 +43,9 @@ def command(ssh: Mapping[str, Any], target: Target, folder: Path, release: str, 
     link = [f"--link-dest=../{base}/"] if base else []
     address = f"[{target.address}]" if ":" in target.address else target.address
     user = f"{ssh['user']}@" if ssh.get("user") else ""
-    return [
-        *("rsync", "--recursive", "--links", "--perms", "--times", "--delete", "--secluded-args", "--timeout=60"),
-        *(
-            *link,
-            f"--rsh={_shell(ssh, target.host.port or ssh.get('port'))}",
-            "--",
-            f"{folder}/",
-            f"{user}{address}:{partial}",
-        ),
-    ]
+    options = ("--recursive", "--links", "--perms", "--times", "--delete", "--secluded-args", "--timeout=60")
+    shell = f"--rsh={_shell(ssh, target.host.port or ssh.get('port'))}"
+    return ["rsync", *options, *link, shell, "--", f"{folder}/", f"{user}{address}:{partial}"]
 
 
 def _shell(ssh: Mapping[str, Any], port: int | None) -> str:
