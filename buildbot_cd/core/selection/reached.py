@@ -11,7 +11,7 @@ from buildbot_cd.core.selection.function_map import BLIND, FILE, key
 from buildbot_cd.core.selection.outcome import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from buildbot_cd.core.selection.function_map import FunctionMap
     from buildbot_cd.core.selection.values import Test
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LIKELY = 0.9
 """Probability that the only test of a changed function notices it; of n tests each one by ``n ** -SPREAD`` of that."""
 SPREAD = 0.4
+KEPT = 2000
+"""So many tests that might notice a change and do not run are kept with a selection."""
 UNSEEN = 0.1
 """Probability that a test of which nothing is known notices a change."""
 
@@ -85,6 +87,11 @@ class Reached:
         for one in self.tests.get(nid, ()):
             missed *= 1 - one.probability
         return 1 - missed
+
+    def beyond(self, chosen: Collection[str]) -> dict[str, float]:
+        """The tests that are not chosen though they may notice the change, and how probably: at most `KEPT`."""
+        found = {nid: round(self.probability(nid), 3) for nid in self.tests if nid not in chosen}
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:KEPT])
 
     def direct(self, nid: str) -> str | None:
         """The first reason that speaks of the change itself."""
