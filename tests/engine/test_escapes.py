@@ -75,7 +75,7 @@ def test_people_hear_of_the_landing_once_with_the_rule_that_is_proposed() -> Non
     for first in (True, False):
         told = {"patch": "--- a", "rule": "- {}"}
         assert finish(backstop.explained(escape.id, "missing tag tax on landing 2", told)) is first
-    (intent,) = [one for one in store.transact_now(lambda tx: tx.outbox.unfinished("shop"))]
+    (intent,) = store.transact_now(lambda tx: tx.outbox.unfinished("shop"))
     assert (intent.kind, intent.landing) == (EffectKind.NOTIFY, escape.suspects[1])
     assert intent.payload["what"] == "escaped"
     assert "missing tag tax on landing 2" in intent.payload["reason"]
