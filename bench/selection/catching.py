@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bench.selection.mutants import Mutant
     from bench.selection.projects import Project
-    from buildbot_cd.core.selection import Reached, Test
+    from buildbot_cd.core.selection import Entry, Reached, Test
 
 WAYS = ("function map", "path rules", "file map", "pytest-testmon")
 
@@ -89,6 +89,12 @@ class Outcome:
     bytes_each: float = 0.0
     tests: int = 0
 
+    @property
+    def share(self) -> float:
+        """Per cent of test time that ours runs, of all faults."""
+        shares = [share for (way, _), score in self.scores.items() if way == WAYS[0] for share in score.shares]
+        return 100 * sum(shares) / max(len(shares), 1)
+
 
 @dataclass(frozen=True)
 class Base:
@@ -103,6 +109,7 @@ class Base:
     known: FunctionMap
     cpu: tuple[float, float]
     bytes_each: float
+    entries: Mapping[str, Entry]
     older: tuple[FunctionMap, ...] = ()
     """Maps of the releases before it, the newest of them first."""
 
@@ -134,7 +141,7 @@ def base(project: Project, version: str, rounds: int, releases: int = 0) -> Base
     each = sum(len(one.units) for one in entries.values()) / max(len(entries), 1)
     cpu = (min(one.cpu for one in plain), min(one.cpu for one in seen))
     known, before = FunctionMap(entries), older(project, releases)
-    return Base(project, version, where, tests, plain[-1].seconds, bad, known, cpu, each, before)
+    return Base(project, version, where, tests, plain[-1].seconds, bad, known, cpu, each, entries, before)
 
 
 def catching(one: Base, wanted: dict[str, int], seed: int, seconds: float) -> Outcome:
