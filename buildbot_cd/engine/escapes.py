@@ -205,5 +205,5 @@ def told_of(tx: Tx, gate: Gate, escape: Escape, now: float) -> None:
         return
     offer = f" A rule is proposed: `buildbot-cd escapes {escape.id} --patch`." if escape.told.get("patch") else ""
     reason = f"{escape.test} fails on trunk since then, and the gate did not see it: {escape.reason}.{offer}"
-    owner, effect = notice(landing, "escaped", reason=reason)
+    owner, effect = notice(landing, "escaped", reason=reason, failing=[escape.test])
     tx.outbox.put(gate.name, owner, replace(effect, key=f"{effect.key}/{escape.id}"), gate.epoch, now)
