@@ -302,9 +302,11 @@ def only_inside(old: Outline, new: Outline) -> bool:
         return False
     none = syntax.Function()
     for name in old.functions.keys() | new.functions.keys():
-        made = [one.functions.get(name, none).made for one in (old, new)]
-        is_test = name.rpartition(".")[2].startswith("test") and "fixture" not in str(made)
-        if made[0] != made[1] and not is_test:
+        a, b = old.functions.get(name, none), new.functions.get(name, none)
+        short = name.rpartition(".")[2]
+        if short.startswith("pytest_") and (a.body, a.head) != (b.body, b.head):
+            return False  # a hook acts on every test of the file
+        if a.made != b.made and not (short.startswith("test") and "fixture" not in str(a.made + b.made)):
             return False
     return True
 

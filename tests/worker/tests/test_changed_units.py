@@ -57,6 +57,9 @@ def test_total():
 
 def test_stall(stall):
     pass
+
+def pytest_generate_tests(metafunc):
+    metafunc
 """
 SHOP = {
     "shop/__init__.py": "from .cart import *\n",
@@ -212,6 +215,7 @@ def test_a_list_of_names_concerns_only_who_imports_all_of_them(repository: Repos
         ("def test_total", "@pytest.fixture(autouse=True)\ndef test_total", False),
         ("def test_stall", "def stall():\n    pass\n\ndef test_stall", False),
         ("import shop", "import shop\npytestmark = 1", False),
+        ("    metafunc", "    print(metafunc)", False),
     ],
 )
 def test_a_file_in_which_only_bodies_and_tests_changed_is_told(
