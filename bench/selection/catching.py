@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.selection import suite
+from bench.selection.forgetting import Fault
 from bench.selection.mutants import mutants
 from bench.selection.peers import Testmon, file_map, path_rules
 from bench.selection.projects import cache, checkout, git
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from bench.selection.mutants import Mutant
     from bench.selection.projects import Project
-    from buildbot_cd.core.selection import Test
+    from buildbot_cd.core.selection import Entry, Reached, Test
 
 WAYS = ("function map", "path rules", "file map", "pytest-testmon")
 
@@ -80,11 +81,19 @@ class Outcome:
     at_collection: int = 0
     skipped: int = 0
     flaky: int = 0
-    faults: list[tuple[Mutant, set[str], set[str]]] = field(default_factory=list)
-    """Each failing fault with its failing tests and those that the map reaches."""
+    faults: list[Fault] = field(default_factory=list)
+    """The failing ones."""
+    stale: dict[int, Score] = field(default_factory=dict)
+    """Of the failing faults by a map that is so many releases old; 0 is the fresh one."""
     cpu: tuple[float, float] = (0.0, 0.0)
     bytes_each: float = 0.0
     tests: int = 0
+
+    @property
+    def share(self) -> float:
+        """Per cent of test time that ours runs, of all faults."""
+        shares = [share for (way, _), score in self.scores.items() if way == WAYS[0] for share in score.shares]
+        return 100 * sum(shares) / max(len(shares), 1)
 
 
 @dataclass(frozen=True)
@@ -100,10 +109,27 @@ class Base:
     known: FunctionMap
     cpu: tuple[float, float]
     bytes_each: float
+    entries: Mapping[str, Entry]
+    older: tuple[FunctionMap, ...] = ()
+    """Maps of the releases before it, the newest of them first."""
 
 
-def base(project: Project, version: str, rounds: int) -> Base:
-    """Run it, with and without recording, ``rounds`` times each by turns; processor time is the least of them."""
+def older(project: Project, most: int) -> tuple[FunctionMap, ...]:
+    """What the tests of the releases before the newest one ran, as their own checkouts had them."""
+    found = []
+    for version in project.versions[-2 : -2 - most : -1]:
+        where = checkout(project, version, cache() / "work" / f"{project.name}-{version}")
+        ran = suite.run(project, where, suite.collect(project, where), recorded=True)
+        passed = {nid: one for nid, one in ran.entries.items() if ran.outcomes.get(nid) not in suite.BAD}
+        found.append(FunctionMap(passed))
+    return tuple(found)
+
+
+def base(project: Project, version: str, rounds: int, releases: int = 0) -> Base:
+    """Run it, with and without recording, ``rounds`` times each by turns; processor time is the least of them.
+
+    So many ``releases`` before it are recorded too.
+    """
     where = checkout(project, version, cache() / "work" / project.name)
     tests = suite.collect(project, where)
     plain, seen = [], []
@@ -114,7 +140,8 @@ def base(project: Project, version: str, rounds: int) -> Base:
     entries = seen[-1].entries
     each = sum(len(one.units) for one in entries.values()) / max(len(entries), 1)
     cpu = (min(one.cpu for one in plain), min(one.cpu for one in seen))
-    return Base(project, version, where, tests, plain[-1].seconds, bad, FunctionMap(entries), cpu, each)
+    known, before = FunctionMap(entries), older(project, releases)
+    return Base(project, version, where, tests, plain[-1].seconds, bad, known, cpu, each, entries, before)
 
 
 def catching(one: Base, wanted: dict[str, int], seed: int, seconds: float) -> Outcome:
@@ -155,7 +182,7 @@ def _one(one: Base, mutant: Mutant, revision: str, testmon: Testmon, outcome: Ou
         outcome.at_collection += 1  # the plan's own collection sees it, whatever is selected
         return
     bad = set(found.bad) - one.bad
-    chosen = choose(one, mutant.path, revision)
+    near, chosen = choose(one, one.known, mutant.path, revision)
     ways = {
         "function map": chosen,
         "path rules": path_rules(one.tests, mutant.path),
@@ -172,14 +199,18 @@ def _one(one: Base, mutant: Mutant, revision: str, testmon: Testmon, outcome: Ou
         score = outcome.scores.setdefault((way, mutant.kind), Score())
         score.add(bad, nids, share(one.seconds, nids), name)
     if bad:
-        outcome.faults.append((mutant, bad, chosen))
+        outcome.faults.append(Fault(mutant.path, frozenset(bad), near))
+        outcome.stale.setdefault(0, Score()).add(bad, chosen, share(one.seconds, chosen), name)
+        for age, known in enumerate(one.older, 1):
+            _, nids = choose(one, known, mutant.path, revision)
+            outcome.stale.setdefault(age, Score()).add(bad, nids, share(one.seconds, nids), name)
 
 
-def choose(one: Base, path: str, revision: str) -> set[str]:
-    """What we run for the change in the checkout, without any tag or rule."""
-    change = suite.units(one.where, revision, one.known.imported)
-    near = reached(change, one.known, one.tests)
-    return {choice.nid for choice in select(one.tests, [], Change((path,)), reached=near).chosen}
+def choose(one: Base, known: FunctionMap, path: str, revision: str) -> tuple[Reached, set[str]]:
+    """What this map says of the change in the checkout, and what we run for it, without any tag or rule."""
+    change = suite.units(one.where, revision, known.imported)
+    near = reached(change, known, one.tests)
+    return near, {choice.nid for choice in select(one.tests, [], Change((path,)), reached=near).chosen}
 
 
 def share(seconds: Mapping[str, float], nids: set[str]) -> float:

@@ -164,7 +164,7 @@ class SuiteCheck(Section):
     setup: Argv | None = None
     """A command to run in the checkout before collection and before each shard's first test."""
     map: StrictBool = False
-    """Record which functions each test calls, and let a change of a function add its tests."""
+    """Record what each test calls also where that is dear: below Python 3.12, by coverage.py if the project has it."""
 
 
 class Check(Section):

@@ -180,7 +180,11 @@ class Backstop:
             escape = tx.escapes.get(ident)
             if escape is None or escape.state is not EscapeState.EXPLAINING:
                 return None
-            ended = replace(escape, state=EscapeState.FOUND, reason=reason, told=told, ended_at=self.now())
+            words, now = {**escape.told, **told}, self.now()
+            ended = replace(escape, state=EscapeState.FOUND, reason=reason, told=words, ended_at=now)
+            gate = tx.gates.get(self.gate)
+            if gate is not None:
+                escapes.told_of(tx, gate, ended, now)
             return tx.escapes.update(ended)
 
         found = await self.store.transact(write)

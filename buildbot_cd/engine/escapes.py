@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.backstop import Ask, Ended, Limits, Probe, Why, next_step
+from buildbot_cd.core.landing.moves import notice
 from buildbot_cd.core.landing.values import State
+from buildbot_cd.core.selection import reckoned, suspicion, units_of
+from buildbot_cd.core.selection.cofailure import failed_with
 from buildbot_cd.engine.backstop_runs import EXPLAINER, begin_these, build
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, Escape, EscapeState, PlannedTest, RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from buildbot_cd.core.landing.values import Gate, Landing
     from buildbot_cd.store.interface import Tx
     from buildbot_cd.store.rows import Run, RunTest
@@ -27,6 +33,12 @@ KNOWN = 20
 
 SUSPECTED = 20.0
 """and so many times more than any other landing."""
+
+PRIOR = "prior"
+"""Under this name an escape tells how much each of its suspects was suspected at first."""
+
+READ = 24
+"""So many landings' selections are read for that: one may be megabytes."""
 
 LOST = 6
 """So many probes may end without an answer."""
@@ -66,7 +78,7 @@ def _open(tx: Tx, gate: Gate, run: Run, test: RunTest, good: str, now: float) ->
     base, suspects = _suspects(tx, gate, run.revision, good)
     made = tx.escapes.add(gate.name, test.nid, run.id, now, base, [one.id for one in suspects])
     if suspects:
-        return made
+        return tx.escapes.update(replace(made, told={PRIOR: _prior(tx, gate, test.nid, suspects, now)}))
     why = "it passed on the same commit before" if good == run.revision else "no landing is known to the gate"
     return tx.escapes.update(replace(made, state=EscapeState.FLAKY, reason=why, ended_at=now))
 
@@ -82,6 +94,20 @@ def _suspects(tx: Tx, gate: Gate, bad: str, good: str) -> tuple[str, list[Landin
         return bad, []
     before = known.index(suspects[0])
     return (revision_of(known[before - 1]) if before else suspects[0].base), suspects
+
+
+def _prior(tx: Tx, gate: Gate, nid: str, suspects: Sequence[Landing], now: float) -> list[float]:
+    """How much each landing is suspected before anything ran; those before the last `READ` like the middle of them."""
+    entry, path = tx.learnt.entry(gate.name, nid), nid.partition(":")[2].partition("::")[0]
+    units = units_of(entry.units if entry is not None else None)
+    found = []
+    for landing in suspects[-READ:]:
+        run = next((one for one in tx.runs.for_landing(landing.id) if one.kind == "gate"), None)
+        selection = run.selection if run is not None else {}
+        files = [str(one) for one in selection.get("files") or ()]
+        failed = failed_with(tx.learnt.history(gate.name, files), now).get(nid)
+        found.append(round(suspicion(path, units, files, failed, reckoned(selection, nid)), 4))
+    return [median(found)] * (len(suspects) - len(found)) + found
 
 
 def revision_of(landing: Landing) -> str:
@@ -123,7 +149,11 @@ def _step(tx: Tx, gate: Gate, escape: Escape, search: Search, now: float) -> Esc
         return tx.escapes.update(replace(escape, state=EscapeState.UNDECIDED, reason=why, ended_at=now))
     told = [Probe(place, word == "failed") for place, _, word in escape.probes if word != "lost"]
     blamed = {one.culprit for one in tx.escapes.recent(gate.name, KNOWN) if one.culprit is not None}
-    weights = [SUSPECTED if one in blamed else 1.0 for one in escape.suspects]
+    prior = escape.told.get(PRIOR) or [1.0] * len(escape.suspects)
+    weights = [
+        float(weight) * (SUSPECTED if one in blamed else 1.0)
+        for one, weight in zip(escape.suspects, prior, strict=True)
+    ]
     step = next_step(weights, told, search.limits, len(search.pool))
     if isinstance(step, Ask):
         fresh = tuple((place, _probe(tx, gate, escape, place, search, now), None) for place in step.positions)
@@ -166,3 +196,14 @@ _ENDS = {
     Why.OLDER: (EscapeState.OLDER, "it fails on every commit since it was last seen to pass: its surroundings changed"),
     Why.UNDECIDED: (EscapeState.UNDECIDED, "its answers contradict each other too often"),
 }
+
+
+def told_of(tx: Tx, gate: Gate, escape: Escape, now: float) -> None:
+    """People hear of the landing by which a failure got past the gate, and of what would have stopped it; once."""
+    landing = None if escape.culprit is None else tx.landings.get(escape.culprit)
+    if landing is None:
+        return
+    offer = f" A rule is proposed: `buildbot-cd escapes {escape.id} --patch`." if escape.told.get("patch") else ""
+    reason = f"{escape.test} fails on trunk since then, and the gate did not see it: {escape.reason}.{offer}"
+    owner, effect = notice(landing, "escaped", reason=reason, failing=[escape.test])
+    tx.outbox.put(gate.name, owner, replace(effect, key=f"{effect.key}/{escape.id}"), gate.epoch, now)

@@ -132,7 +132,8 @@ class TestRuns:
         ]
         chance = chances(selection, near)
         files = list(change.files[:_FILES])
-        told = {"mode": mode.value, "files": files, "chances": [round(one, 3) for one in chance.values()]}
+        told: dict[str, Any] = {"mode": mode.value, "files": files, "near": near.beyond(wanted)}
+        told["chances"] = [round(one, 3) for one in chance.values()]
 
         def write(tx: Tx) -> None:
             self._plan(tx, run, works, {**selection.to_json(), **told}, seconds)

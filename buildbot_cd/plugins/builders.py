@@ -52,7 +52,7 @@ def builders_for(config: MasterConfig) -> list[BuilderConfig]:
         checkout = [_checkout(config), *_setup(suite.setup)]
         take = _test_of_trunk(config)
         select = SelectTests(python=suite.python)
-        run = RunTests(python=suite.python)
+        run = RunTests(python=suite.python, record="always" if suite.map else "auto")
         made += [
             _builder("cd-plan", suite.workers, [_checkout(config), select], "selects the tests of a candidate"),
             _builder(

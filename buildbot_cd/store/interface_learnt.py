@@ -21,6 +21,9 @@ class Learnt(Protocol):
     def get_map(self, gate: str) -> dict[str, Entry]:
         """What each test ran when it ran last."""
 
+    def entry(self, gate: str, nid: str) -> Entry | None:
+        """What this test ran when it ran last; None if it is not in the map."""
+
     def map_version(self, gate: str) -> tuple[int, float | None]:
         """How many tests the map has, and when it was written last: another pair means another map."""
 

@@ -36,6 +36,8 @@ def test_the_map_is_written_over_and_has_a_version(store: MemoryStore | EngineSt
         "t::a": Entry(b"5678\x00\xff\xfe\x01", 20.0),
         "t::b\ufffd": Entry(b"", 10.0),
     }
+    assert store.transact_now(lambda tx: tx.learnt.entry("shop", "t::b\x00")) == Entry(b"", 10.0)
+    assert store.transact_now(lambda tx: tx.learnt.entry("shop", "t::c")) is None
     assert store.transact_now(lambda tx: tx.learnt.map_version("shop")) == (2, 20.0)
     assert store.transact_now(lambda tx: tx.learnt.map_ages("shop")) == {"t::a": 20.0, "t::b\ufffd": 10.0}
     store.transact_now(lambda tx: tx.learnt.forget("shop", [f"t::{one}" for one in range(1200)] + ["t::a"]))

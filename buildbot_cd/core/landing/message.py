@@ -22,6 +22,7 @@ SUBJECTS = {
     "reverted": "{culprit}; taken back: {change}",
     "evicted": "Taken back with another change: {change}",
     "bypassed": "Decided by hand: {change}",
+    "escaped": "{culprit}; got past the gate: {change}",
     "retest": "Tested again: {change}",
     "held": "Waits, and not because of the change: {change}",
     "halted": "The gate has stopped: {change}",

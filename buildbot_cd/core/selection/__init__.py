@@ -11,6 +11,7 @@ from buildbot_cd.core.selection.reached import Evidence, Reached, Unit, UnitChan
 from buildbot_cd.core.selection.requirements import requirements
 from buildbot_cd.core.selection.rules import with_rules
 from buildbot_cd.core.selection.select import select
+from buildbot_cd.core.selection.suspicion import reckoned, suspicion, units_of
 from buildbot_cd.core.selection.trailers import declared
 from buildbot_cd.core.selection.values import Change, Declared, Mode, PathRule, Test, TestRule, test_of
 
@@ -37,8 +38,11 @@ __all__ = [
     "declared",
     "matches",
     "reached",
+    "reckoned",
     "requirements",
     "select",
+    "suspicion",
     "test_of",
+    "units_of",
     "with_rules",
 ]

@@ -11,7 +11,7 @@ from buildbot_cd.core.selection.function_map import BLIND, FILE, key
 from buildbot_cd.core.selection.outcome import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from buildbot_cd.core.selection.function_map import FunctionMap
     from buildbot_cd.core.selection.values import Test
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LIKELY = 0.9
 """Probability that the only test of a changed function notices it; of n tests each one by ``n ** -SPREAD`` of that."""
 SPREAD = 0.4
+STUB = ".pyi"
+KEPT = 2000
+"""So many tests that might notice a change and do not run are kept with a selection."""
 UNSEEN = 0.1
 """Probability that a test of which nothing is known notices a change."""
 
@@ -40,6 +43,8 @@ class UnitChange:
     units: list[Unit] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
     """Changed files of which all units are told."""
+    inside: set[str] = field(default_factory=set)
+    """Those of them in which nothing changed but bodies of functions, and tests."""
     below: dict[str, str] = field(default_factory=dict)
     """Folders of which every test is concerned, each with the reason."""
     witnesses: list[tuple[str, str]] = field(default_factory=list)
@@ -58,6 +63,8 @@ class UnitChange:
             self.witnesses.append((str(event["path"]), str(event["name"])))
         elif kind == "read":
             self.read.add(str(event["path"]))
+            if event.get("inside"):
+                self.inside.add(str(event["path"]))
         elif kind == "below":
             self.below[str(event["path"])] = str(event.get("why") or "")
         elif kind == "end":
@@ -74,10 +81,15 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True)
 class Reached:
-    """What is known beside tags and rules. ``explained`` are changed files that need no rule any more."""
+    """What is known beside tags and rules.
+
+    ``explained`` are changed files that need no rule any more; of the tests in an ``inside`` one those that matter are
+    among ``tests``.
+    """
 
     tests: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
     explained: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
 
     def probability(self, nid: str) -> float:
         """That the test notices the change, if its reasons do not depend on each other."""
@@ -85,6 +97,11 @@ class Reached:
         for one in self.tests.get(nid, ()):
             missed *= 1 - one.probability
         return 1 - missed
+
+    def beyond(self, chosen: Collection[str]) -> dict[str, float]:
+        """The tests that are not chosen though they may notice the change, and how probably: at most `KEPT`."""
+        found = {nid: round(self.probability(nid), 3) for nid in self.tests if nid not in chosen}
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:KEPT])
 
     def direct(self, nid: str) -> str | None:
         """The first reason that speaks of the change itself."""
@@ -111,7 +128,10 @@ def reached(
     for nid, evidence in (failed or {}).items():
         _add(found, [nid], evidence)
     found = {test[0]: found[test[0]] for test in tests if test[0] in found}
-    return Reached(found, _explained(change, known) if change.whole and known.tests else frozenset())
+    if not (change.whole and known.tests):
+        return Reached(found)
+    explained = _explained(change, known)
+    return Reached(found, explained, frozenset(change.inside & explained))
 
 
 def _add(found: dict[str, tuple[Evidence, ...]], nids: Iterable[str], evidence: Evidence) -> None:
@@ -153,7 +173,10 @@ def _below(folders: Mapping[str, str], tests: Sequence[Test], found: dict[str, t
 
 
 def _explained(change: UnitChange, known: FunctionMap) -> frozenset[str]:
-    """Files that the map has seen, and Python files in which nothing but comments and layout changed."""
+    """Files that the map has seen, Python files in which nothing but comments and layout changed, and stubs.
+
+    No import reads a stub: a test that opened it has it in the map, and one that starts another program runs anyway.
+    """
     with_units = {unit.path for unit in change.units}
     paths = with_units | change.read
-    return frozenset(path for path in paths if path not in with_units or known.knows(path))
+    return frozenset(path for path in paths if path not in with_units or path.endswith(STUB) or known.knows(path))

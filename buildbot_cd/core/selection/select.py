@@ -58,14 +58,14 @@ def select(
     """
     index = _Index(tests, known_tags)
     said = declared(change.messages)
-    touched = _touch(change, path_rules, index, reached.explained)
     tags = tuple(dict.fromkeys((*said.tags, *change.tags)))
+    adds = not tags or mode in (Mode.ADD, Mode.BLOCK)
+    touched = _touch(change, path_rules, index, reached, adds=adds)
     named, absent = _named(said, index)
     unknown = tuple(
         UnknownTag(tag, near) for tag, near in _suggested([tag for tag in tags if tag not in index.tags], index.tags)
     )
     lost = tuple(UnknownTest(name, near) for name, near in _suggested(absent, index.short_nids() if absent else ()))
-    adds = not tags or mode in (Mode.ADD, Mode.BLOCK)
     asked = {**(touched.wanted if adds else {}), **{tag: f"tag {tag} is declared" for tag in tags}}
     reasons = _reasons(index, asked, touched, named)
     missing = _missing(index, tags, touched, reached, reasons)
@@ -153,7 +153,8 @@ class _Touched:
     any: bool = False
 
 
-def _touch(change: Change, rules: Sequence[PathRule], index: _Index, explained: Collection[str]) -> _Touched:
+def _touch(change: Change, rules: Sequence[PathRule], index: _Index, reached: Reached, *, adds: bool) -> _Touched:
+    """Of a test file in which only bodies changed, the map tells which tests that is about, if it may add some."""
     globs = GlobIndex((glob, rule) for rule in rules for glob in rule.globs)
     touched = _Touched(any=bool(change.files))
     for name in change.files:
@@ -168,8 +169,9 @@ def _touch(change: Change, rules: Sequence[PathRule], index: _Index, explained: 
         for glob, nids in read:
             touched.readers.setdefault(f"reads {shown(path)} (data {glob})", []).extend(nids)
         if path in index.files:
-            touched.test_files.append(path)
-        elif not found and not read and name not in explained:
+            if not adds or name not in reached.inside:
+                touched.test_files.append(path)
+        elif not found and not read and name not in reached.explained:
             touched.stray.append(path)
     return touched
 

@@ -30,6 +30,9 @@ class MemoryLearnt:
     def get_map(self, gate: str) -> dict[str, Entry]:
         return {nid: entry for (name, nid), entry in self._tables.ran.items() if name == clean(gate)}
 
+    def entry(self, gate: str, nid: str) -> Entry | None:
+        return self._tables.ran.get((clean(gate), clean(nid)))
+
     def map_version(self, gate: str) -> tuple[int, float | None]:
         found = self.get_map(gate)
         return len(found), max((one.at for one in found.values()), default=None)

@@ -38,6 +38,11 @@ class SqlLearnt:
         query = sa.select(ran.c.nid, ran.c.units, ran.c.at).where(ran.c.gate == clean(gate))
         return {nid: Entry(bytes(units), at) for nid, units, at in self._conn.execute(query)}
 
+    def entry(self, gate: str, nid: str) -> Entry | None:
+        mine = (ran.c.gate == clean(gate)) & (ran.c.nid == clean(nid))
+        row = self._conn.execute(sa.select(ran.c.units, ran.c.at).where(mine)).one_or_none()
+        return None if row is None else Entry(bytes(row[0]), row[1])
+
     def map_version(self, gate: str) -> tuple[int, float | None]:
         query = sa.select(sa.func.count(), sa.func.max(ran.c.at)).where(ran.c.gate == clean(gate))
         count, at = self._conn.execute(query).one()

@@ -14,7 +14,8 @@ Comments, layout, order and docstrings without examples are no change.
 
 Events: ``unit`` (``path``, ``name``, ``why``) for each unit that may behave differently, with ``later`` if that matters
 only where a ``witness`` (``path``, ``name``) is run by no test; ``read`` (``path``) for each changed file whose units
-are told; ``below`` (``path``, ``why``) if every test under a folder is concerned; ``end``.
+are told, with ``inside`` if only bodies of its functions changed, and tests; ``below`` (``path``, ``why``) if every
+test under a folder is concerned; ``end``.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ else:
         import syntax_outline as syntax
 
 FILE = "<file>"
+STAR = "*"  # before a name: it means something else only to those who import all names
 LOOKS = ("vars", "dir", "getattr", "getmembers", "import_module", "__import__")  # what looks through a whole module
+STUB = ".pyi"  # no import reads it
+THROUGH = ("vars", "dir", "getmembers", "__dict__")  # those of them that need not mention a name
 WIDTH = 3000  # characters of JSON on one line of stdout
 
 
@@ -81,6 +85,7 @@ class Change:
                 self.modules.setdefault(".".join(parts[at:]), []).append(path)
         self.units: dict[tuple[str, str], tuple[str, bool]] = {}
         self.below: dict[str, str] = {}
+        self.inside: set[str] = set()  # files in which only bodies of functions and tests changed
         self.values: dict[Name, str] = {}  # variables that mean something else, each with the cause
         self.acts: dict[Name, str] = {}  # functions that an import called and that behave differently
         self.fresh: set[Name] = set()
@@ -119,6 +124,8 @@ class Change:
             self.unit(path, FILE, f"{path} cannot be read as Python")
             return
         self.outlines[path] = new
+        if before and after and os.path.basename(path) != "conftest.py" and only_inside(old, new):
+            self.inside.add(path)
         self.functions(path, old, new)
         for name in sorted(old.classes.keys() | new.classes.keys()):
             if old.classes.get(name, ("gone",))[0] != new.classes.get(name, ("gone",))[0]:
@@ -132,7 +139,8 @@ class Change:
             names = listed[0].uses.attributes
             for other in listed[1:]:
                 names = names ^ other.uses.attributes
-            self.value(path, names, f"{path} __all__ changed")
+            names = {STAR + name for name in names}  # who names one of them itself needs no list
+            self.value(path, names | {"__all__"}, f"{path} __all__ changed")
         for one in changed:
             if one not in listed:
                 self.statement(path, one, (old, new), f"{path} {told(one)} changed")
@@ -183,7 +191,7 @@ class Change:
         while self.fresh:
             fresh, self.fresh = self.fresh, set()
             words = "|".join(sorted({re.escape(name) for _, name in fresh}))
-            pattern = re.compile(r"\b(?:" + words + r")\b|import\s*\*")
+            pattern = re.compile(r"\b(?:" + words + "|" + "|".join(THROUGH) + r")\b|import\s*\*")
             for path, text in self.texts.items():
                 if pattern.search(text):
                     self.uses(path, fresh)
@@ -244,8 +252,10 @@ class Change:
                         if not name:
                             attributes[origin[1]] = origin
                             names.update(dict.fromkeys(LOOKS, origin))
+                            attributes["__dict__"] = origin
                         elif name == "*":
-                            self.renamed(path, origin[1], origin)
+                            if origin[1] != "__all__":
+                                self.renamed(path, origin[1].lstrip(STAR), origin)
                         elif name == origin[1]:
                             self.renamed(path, local, origin)
         folder = os.path.dirname(path)
@@ -280,6 +290,25 @@ class Change:
     def cause(self, name: Name) -> str:
         """Why this variable means something else, or why the function that it names acts differently."""
         return self.values.get(name) or self.acts[name]
+
+
+def only_inside(old: Outline, new: Outline) -> bool:
+    """Whether nothing changed but bodies and defaults of functions, and tests, which a runner finds by their names."""
+    if {(one.scope, one.text) for one in old.statements} != {(one.scope, one.text) for one in new.statements}:
+        return False
+    if {name: head for name, (head, _) in old.classes.items()} != {
+        name: head for name, (head, _) in new.classes.items()
+    }:
+        return False
+    none = syntax.Function()
+    for name in old.functions.keys() | new.functions.keys():
+        a, b = old.functions.get(name, none), new.functions.get(name, none)
+        short = name.rpartition(".")[2]
+        if short.startswith("pytest_") and (a.body, a.head) != (b.body, b.head):
+            return False  # a hook acts on every test of the file
+        if a.made != b.made and not (short.startswith("test") and "fixture" not in str(a.made + b.made)):
+            return False
+    return True
 
 
 def told(statement: Statement) -> str:
@@ -346,8 +375,9 @@ def main() -> int:
         say("unit", path=path, name=name, why=why, later=later)
     for path, name, _, _ in change.later:
         say("witness", path=path, name=name)
-    for path in python:
-        say("read", path=path)
+    for path in touched:
+        if path.endswith((".py", STUB)):
+            say("read", path=path, inside=path in change.inside)
     for path, why in change.below.items():
         say("below", path=path, why=why)
     say("end", count=len(change.units))

@@ -48,6 +48,15 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"sha": SHA, "cause": 6},
         "it could not stay without another one that was taken back",
     ),
+    "escaped": (
+        "",
+        {
+            "reason": f"{TEST} fails on trunk since then, and the gate did not see it: missing tag cart on landing 7 "
+            f"({HEAD[:12]}). A rule is proposed: `buildbot-cd escapes 3 --patch`.",
+            "failing": [TEST],
+        },
+        "a failure that the backstop found was traced to it",
+    ),
     "retest": (
         "retested without landing 6, which is being taken back",
         {"cause": 6},

@@ -167,3 +167,24 @@ def test_the_map_knows_its_age_and_what_imports_ran() -> None:
     assert (len(known), known.oldest, known.median) == (3, 10.0, 10.0)
     assert base64.b64decode(known.imported) == blob(("cart.py", "setup"))
     assert (FunctionMap({}).oldest, FunctionMap({}).ran(5)) == (None, [])
+
+
+def test_of_a_test_file_in_which_only_bodies_changed_the_map_tells_which_tests_run() -> None:
+    """The changed one, and one that is not in the map yet; without a map, or with mode warn, all of the file."""
+    units = change(("test_a.py", "test_b"), inside={"test_a.py"})
+    entries = {B: Entry(blob(("test_a.py", "test_b"), ("test_a.py", FILE)), 1.0), A: Entry(b"", 1.0)}
+    near = reached(units, FunctionMap(entries), TESTS)
+    assert near.inside == {"test_a.py"}
+    assert chosen(select(TESTS, [], Change(("test_a.py",)), reached=near)) == ["b", "c"]
+    told = Change(("test_a.py",), tags=("cart",))
+    assert chosen(select(TESTS, [], told, (), Mode.WARN, near)) == ["a", "b"]
+    nothing = reached(units, FunctionMap({}), TESTS)
+    assert chosen(select(TESTS, [], Change(("test_a.py",)), reached=nothing)) == ["a", "b"]
+
+
+def test_a_stub_that_no_test_opened_needs_no_rule() -> None:
+    """No import reads it."""
+    units = change(("cart.pyi", FILE))
+    units.read = {"cart.pyi"}
+    near = reached(units, function_map(), TESTS)
+    assert select(TESTS, [], Change(("cart.pyi",)), reached=near).chosen == ()

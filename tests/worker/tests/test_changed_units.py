@@ -57,6 +57,9 @@ def test_total():
 
 def test_stall(stall):
     pass
+
+def pytest_generate_tests(metafunc):
+    metafunc
 """
 SHOP = {
     "shop/__init__.py": "from .cart import *\n",
@@ -109,6 +112,8 @@ class Repository:
         for event in events_in(done.stdout):
             name = "::".join(part for part in (event.get("path"), event.get("name")) if part)
             kind = "later" if event.get("later") else event["event"]
+            if event.get("inside"):
+                found.setdefault("inside", set()).add(name)
             if "::<" not in name.replace("::<file>", "") and ".<" not in name:
                 found.setdefault(kind, set()).add(name)
         return found
@@ -188,3 +193,43 @@ def test_a_function_that_goes_touches_who_named_it(repository: Repository) -> No
     """It itself, and through another module's name for it what was made with that."""
     repository.change("shop/tax.py", "def other():\n    return 1\n", "")
     assert repository.told()["unit"] == {"shop/tax.py::other", "shop/cart.py::Cart.add", "shop/cart.py::show"}
+
+
+def test_a_list_of_names_concerns_only_who_imports_all_of_them(repository: Repository) -> None:
+    """``shop.total()`` goes through ``import *``; whoever imports ``total`` itself needs no list."""
+    repository.write({"tests/test_own.py": "from shop.cart import total\n\ndef test_own():\n    assert total() == 7\n"})
+    repository.change("shop/cart.py", "['total', 'Cart']", "['Cart']")
+    assert repository.told()["unit"] == {"tests/test_cart.py::test_total", "tests/test_own.py::test_own"}
+    subprocess.run(["git", "add", "tests"], cwd=repository.top, check=True)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", *who, "commit", "-qm", "x", "tests"], cwd=repository.top, check=True)
+    assert repository.told()["unit"] == {"tests/test_cart.py::test_total"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "inside"),
+    [
+        ("== 7", "== 8", True),
+        ("def test_stall", "def test_more():\n    pass\n\ndef test_stall", True),
+        ("def test_total", "@pytest.mark.slow\ndef test_total", True),
+        ("def test_total", "@pytest.fixture(autouse=True)\ndef test_total", False),
+        ("def test_stall", "def stall():\n    pass\n\ndef test_stall", False),
+        ("import shop", "import shop\npytestmark = 1", False),
+        ("    metafunc", "    print(metafunc)", False),
+    ],
+)
+def test_a_file_in_which_only_bodies_and_tests_changed_is_told(
+    repository: Repository, old: str, new: str, inside: bool
+) -> None:
+    """Anything that may act on the other tests of the file makes it a change of all of it."""
+    repository.change("tests/test_cart.py", old, new)
+    assert ("tests/test_cart.py" in repository.told().get("inside", set())) is inside
+
+
+def test_who_looks_through_a_whole_module_need_not_name_what_changed(repository: Repository) -> None:
+    """By ``__dict__`` as by ``vars()``."""
+    looks = "import shop.tax\n\ndef test_names():\n    assert shop.tax.__dict__\n"
+    repository.write({"tests/test_names.py": looks})
+    subprocess.run(["git", "add", "tests"], cwd=repository.top, check=True)
+    repository.change("shop/tax.py", "RATE = 7", "RATE = 8")
+    assert "tests/test_names.py::test_names" in repository.told()["unit"]
