@@ -27,6 +27,7 @@ import buildbot_cd.worker.tests
 from bench.dispatch.suites import NOISE, SPREAD
 from bench.report import Report, table
 from buildbot_cd.core.dispatch import Estimate, Work, order
+from buildbot_cd.core.wire import Joiner, spread
 from buildbot_cd.engine.testruns import TestRuns
 from buildbot_cd.store import EngineStore, upgrade
 from buildbot_cd.store.rows import PlannedTest, TestResult
@@ -149,7 +150,9 @@ def _shard(runs: TestRuns, run: int, top: Path, name: str, lock: threading.Lock)
         done = subprocess.run(
             [*warm, "chunk", "--socket", socket], cwd=top, input=asked, capture_output=True, text=True, check=True
         )
-        events = [json.loads(line) for line in done.stdout.splitlines()]
+        joiner = Joiner()
+        lines = [one for one in map(joiner.feed, done.stdout.splitlines()) if one is not None]
+        events = [one for line in lines for one in spread(line)]
         results = [TestResult(e["nid"], e["outcome"], e["seconds"]) for e in events if e["event"] == "result"]
         with lock:
             now(runs.report(run, name, results))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot import config
 
 from buildbot_cd.core.selection import UnitChange
+from buildbot_cd.core.wire import spread
 from buildbot_cd.plugins.steps.program import ProgramStep
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ PROGRAM = "../cd_pytest.py"
 
 WARM = "../cd_warm.py"
 CHUNKS = "../cd_chunks.py"
+GUARD = "../cd_guard.py"
 RAN = "../cd_ran.py"
 UNITS = "../cd_units.py"
 OUTLINE = "../cd_outline.py"
@@ -43,6 +45,7 @@ PROGRAMS = (
     ("pytest_stream.py", PROGRAM),
     ("pytest_warm.py", WARM),
     ("pytest_chunks.py", CHUNKS),
+    ("pytest_guard.py", GUARD),
     ("pytest_ran.py", RAN),
     ("syntax_outline.py", OUTLINE),
     ("changed_units.py", UNITS),
@@ -148,12 +151,26 @@ class PytestStep(ProgramStep):
         hear = self._hearing(lambda _event: None)
         return await self.program([str(self.python), WARM, *argv], hear, log="run") == 0
 
-    async def warm_chunk(self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None]) -> int | None:
-        """Let the pytest on the worker run these tests."""
+    async def warm_chunk(
+        self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None], ahead: float = 0.0
+    ) -> int | None:
+        """Let the pytest on the worker run these tests, behind what it was given before.
+
+        It is left at work when what it has to do will take no more than ``ahead`` seconds; a ``more`` event says so.
+        """
         inside = {one.nid for one in chunk}
-        tests = [{"nid": one.nid, "after": [nid for nid in one.requires if nid in inside]} for one in chunk]
+        tests = [
+            {"nid": one.nid, "after": [nid for nid in one.requires if nid in inside], "seconds": one.estimate}
+            for one in chunk
+        ]
         argv = [str(self.python), WARM, "chunk", "--socket", SOCKET]
-        code = await self.program(argv, self._hearing(found), request={"tests": tests}, log="run")
+        heard = self._hearing(found)
+
+        def hear(event: dict[str, Any]) -> None:
+            for one in spread(event):
+                heard(one)
+
+        code = await self.program(argv, hear, request={"tests": tests, "ahead": ahead}, log="run")
         await self.learn()
         return code
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The plugin of the pytest that stays on a worker: it collects once, then runs chunk after chunk.
 
-This file is sent to a worker beside `pytest_warm.py`, which loads it after `pytest_stream.py`.
+This file is sent to a worker beside `pytest_warm.py`, which loads it after `pytest_stream.py`. Between two tests it
+takes in what was asked for meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from select import select
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,7 @@ else:
 
 
 class Between(pytest.Item):
-    """Stands behind the last test of a chunk: all but what the session shares is torn down before it."""
+    """Stands behind the last test that there is: all but what the session shares is torn down before it."""
 
     def runtest(self) -> None:
         """Never called."""
@@ -33,16 +35,20 @@ class Between(pytest.Item):
 
 
 class Warm(stream.Run):
-    """Collects once, then runs what clients ask for."""
+    """Collects once, then runs what the guard hands on."""
 
-    def __init__(self, line: Any, names: Any, files: list[str] | None, listening: socket.socket) -> None:
+    def __init__(self, line: Any, names: Any, files: list[str] | None, channel: socket.socket) -> None:
         self.out: Any
-        self.wanted: Any  # by nid of the chunk what it waits for
         super().__init__(line, names, ["pytest:" + name for name in files or ()])
-        self.all_files, self.listening = files is None, listening
+        self.all_files, self.channel = files is None, channel
         self.items: dict[str, tuple[int, Any]] = {}
-        self.wanted = {}
-        self.client: socket.socket | None = None
+        self.wanted: dict[str, None] = {}
+        self.after: dict[str, list[str]] = {}  # by nid what it waits for, of those that were asked for with it
+        self.good: set[str] = set()
+        self.queue: list[str] = []
+        self.promised: str | None = None  # pytest was told that this one comes next
+        self.asked = self.answered = 0
+        self.rest = b""
 
     def ignored(self, path: Any) -> bool | None:
         """As in `stream.Run`, unless every file is collected."""
@@ -63,72 +69,81 @@ class Warm(stream.Run):
 
     @stream.instead
     def pytest_runtestloop(self, session: Any) -> bool:
-        """Wait for clients and run what they ask for; ends when one was cut off."""
-        self.between = Between.from_parent(session, name="between chunks")
+        """Run what is asked for, until the guard goes."""
+        between = Between.from_parent(session, name="between chunks")
         self.out.event("ready", count=len(self.items))
         os.close(self.out.handle)
-        self.out.handle = -1
-        while True:
-            self.client, _ = self.listening.accept()
-            with self.client.makefile("rb") as asked:
-                chunk = json.loads(asked.readline() or b"{}").get("tests", [])
-            self.out.handle = self.client.fileno()
-            self.run_chunk(session, chunk)
-            self.out.event("end", exit=0, count=len(self.results))
-            if self.cut_off():
-                return True  # the client was cut off: whoever did that wants no more of this
-            self.out.handle = -1
-            self.wanted = {}
-            self.client.close()  # not in a finally: if a test stops pytest, `finish` still has words for the client
-
-    def run_chunk(self, session: Any, chunk: list[dict[str, Any]]) -> None:
-        """Run these tests, what others wait for first, and tell of those that had no turn."""
-        self.wanted = {stream.named(one["nid"]): tuple(one.get("after") or ()) for one in chunk}
-        self.results: set[str] = set()
-        self.turn: str | None = None
-        self.good: set[str] = set()
-        order = self.in_order()
-        for number, nid in enumerate(order):
+        self.out.handle = self.channel.fileno()
+        while self.hear():
+            nid = self.queue.pop(0)
             if self.is_blocked(nid):
                 self.out.event("blocked", nid=nid)
                 self.results.add(nid)
-                continue
-            if self.cut_off():
-                return
-            after = next((one for one in order[number + 1 :] if not self.is_blocked(one, nid)), None)
-            next_item = self.between if after is None or self.needs(after, nid) else self.items[after][1]
-            item = self.items[nid][1]
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-            session.shouldfail = session.shouldstop = False
-        for nid in [one for one in self.wanted if one not in self.results]:
+            else:
+                self.run_one(session, nid, between)
+        return True
+
+    def run_one(self, session: Any, nid: str, between: Any) -> None:
+        """Run this test; what comes next decides what is torn down."""
+        after = next((one for one in self.queue if not self.is_blocked(one, nid)), None)
+        self.promised = None if after is None or nid in self.after[after] else after
+        item, next_item = self.items[nid][1], between if self.promised is None else self.items[self.promised][1]
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
+        session.shouldfail = session.shouldstop = False
+        if nid not in self.results:
             self.without_turn(nid, 0)
 
-    def in_order(self) -> list[str]:
+    def hear(self) -> bool:
+        """Take in what was asked for meanwhile; with nothing to do wait for it. False if the guard is gone."""
+        while True:
+            if not select([self.channel], [], [], 0)[0]:
+                if self.queue:
+                    return True
+                if self.answered != self.asked:
+                    self.answered = self.asked
+                    self.out.event("end", exit=0, count=len(self.results), asked=self.asked)
+            data = self.channel.recv(65536)
+            if not data:
+                return False
+            *whole, self.rest = (self.rest + data).split(b"\n")
+            for line in whole:
+                self.ask(json.loads(line).get("tests", []))
+
+    def ask(self, tests: list[dict[str, Any]]) -> None:
+        """Put these tests to the others, and tell of those that are not there."""
+        self.asked += 1
+        fresh = {stream.named(one["nid"]): one.get("after") or () for one in tests}
+        self.wanted.update(dict.fromkeys(fresh))
+        self.results.difference_update(fresh)
+        self.good.difference_update(fresh)
+        self.after.update((nid, [one for one in after if one in fresh]) for nid, after in fresh.items())
+        first = [self.promised] if self.promised in self.queue else []
+        rest = [one for one in self.queue if one not in first]
+        self.queue = first + self.in_order([*rest, *(nid for nid in fresh if nid in self.items)])
+        for nid in fresh:
+            if nid not in self.items:
+                self.without_turn(nid, 0)
+
+    def in_order(self, nids: list[str]) -> list[str]:
         """Pytest's own order, which saves setting up what tests share, but nothing before what it waits for."""
-        present = sorted((nid for nid in self.wanted if nid in self.items), key=lambda nid: self.items[nid][0])
+        left = set(nids)
         placed: dict[str, None] = {}
-        for first in present:
+        for first in sorted(left, key=lambda nid: self.items[nid][0]):
             stack = [first]
             while stack:
-                open_ = [one for one in self.wanted[stack[-1]] if one in self.items and one in self.wanted]
-                before = [one for one in open_ if one not in placed and one not in stack]
-                if before:
-                    stack.append(before[0])
-                else:
+                before = next(
+                    (one for one in self.after[stack[-1]] if one in left and one not in placed and one not in stack),
+                    None,
+                )
+                if before is None:
                     placed[stack.pop()] = None
+                else:
+                    stack.append(before)
         return list(placed)
 
-    def cut_off(self) -> bool:
-        """Whether the client is gone."""
-        return bool(self.out.handle < 0)
-
-    def needs(self, nid: str, other: str) -> bool:
-        """Whether the test waits for the other one."""
-        return other in self.wanted[nid]
-
     def is_blocked(self, nid: str, running: str | None = None) -> bool:
-        """Whether something of this chunk that the test waits for did not pass."""
-        return any(one in self.wanted and one not in self.good and one != running for one in self.wanted[nid])
+        """Whether something that the test waits for did not pass."""
+        return any(one not in self.good and one != running for one in self.after[nid])
 
     def result(self, nid: str, outcome: str, seconds: float, text: str) -> None:
         """One test's result."""
