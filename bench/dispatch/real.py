@@ -146,7 +146,7 @@ def now(work: Awaitable[Any]) -> Any:
 def _shard(runs: TestRuns, run: int, top: Path, name: str, lock: threading.Lock) -> None:
     warm = [sys.executable, str(PROGRAMS / "pytest_warm.py")]
     socket = f"../{name}.sock"
-    program = ["start", "--socket", socket, "--runner", str(PROGRAMS / "pytest_stream.py"), "--", *PLAIN]
+    program = ["start", "--socket", socket, "--", *PLAIN]
     subprocess.run([*warm, *program], cwd=top, stdout=subprocess.DEVNULL, check=True)
     goes_on = False
     while True:

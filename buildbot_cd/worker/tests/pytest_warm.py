@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Keep a pytest on a worker that has collected already, and give it chunk after chunk.
 
-    python cd_warm.py start --socket S --runner cd_pytest.py [--files LIST] [--ran cd_ran.py] -- [arguments for pytest]
+    python cd_warm.py start --socket S [--files LIST] [--ran cd_ran.py] -- [arguments for pytest]
     python cd_warm.py chunk --socket S          {"tests": [{"nid": ..., "after": [nid, ...], "seconds": ...}, ...]}
     python cd_warm.py stop --socket S
 
-This file is sent to a worker beside `pytest_stream.py`, `pytest_chunks.py` and `pytest_guard.py`, and run by the tested
-project's own Python (3.8 or later). ``start`` collects (only LIST's files, one a line) and leaves two processes behind,
+This file is sent to a worker, with the ``cd_*.py`` files beside it, and run by the tested project's own Python (3.8 or
+later). ``start`` collects (only LIST's files, one a line) and leaves two processes behind,
 in a session of their own: pytest, and its guard, which waits at the socket and ends both when the socket is gone or
 nobody was there for `IDLE` seconds. ``start`` and ``stop`` end an older one. A chunk is JSON on stdin; with
 ``"ahead": seconds`` its client is let go when what is left will take no longer (``more``): then the next one may bring
@@ -18,27 +18,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import importlib.util
 import json
 import os
 import socket
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from buildbot_cd.worker.tests.cd_guard import Guard
+    from buildbot_cd.worker.tests.cd_names import Names, cut, listed
+else:
+    from cd_guard import Guard
+    from cd_names import Names, cut, listed
 
 IDLE = float(os.environ.get("CD_WARM_IDLE", "600"))
 PATIENCE = 10.0  # seconds for an older pytest to end
-WIDTH = 3000  # characters of JSON on one line of stdout
 DIED = 3  # exit status of a client whose pytest ended
 
 
 def say(text: str) -> None:
     """One event on stdout, cut as workers need it."""
-    pieces = [text]
-    if len(text) > WIDTH:
-        pieces = ["+" + text[at : at + WIDTH] for at in range(0, len(text), WIDTH)]
-        pieces[-1] = ">" + pieces[-1][1:]
-    sys.stdout.write("".join(piece + "\n" for piece in pieces))
+    sys.stdout.write(cut(text))
     sys.stdout.flush()
 
 
@@ -106,7 +107,7 @@ def guard(options: argparse.Namespace, rest: list[str], lock: int, writing: int)
         os._exit(served(options, rest, theirs, writing))
     os.close(writing)
     theirs.close()
-    loaded("cd_guard", beside("guard")).Guard(options.socket, listening, ours, child, IDLE).run()
+    Guard(options.socket, listening, ours, child, IDLE).run()
     os._exit(0)
 
 
@@ -132,36 +133,23 @@ class Line:
             self.handle = -1
 
 
-def loaded(name: str, place: str) -> Any:
-    """The program there as a module of this name."""
-    spec: Any = importlib.util.spec_from_file_location(name, place)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def beside(name: str) -> str:
-    """Where a program of ours lies: beside this one, as it is called on workers or in the package."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    places = [os.path.join(here, prefix + name + ".py") for prefix in ("cd_", "pytest_")]
-    return next(one for one in places if os.path.exists(one))
-
-
 def served(options: argparse.Namespace, rest: list[str], channel: socket.socket, writing: int) -> int:
     """pytest, from collection to the end of the last chunk."""
-    runner = loaded("cd_pytest", options.runner)
+    import cd_plugin as base  # and what needs pytest: clients have no use for it
+
     line = Line(writing)
-    if runner.NO_PYTEST:
-        line.event("error", nid=None, path=None, text=runner.NO_PYTEST)
+    if base.NO_PYTEST:
+        line.event("error", nid=None, path=None, text=base.NO_PYTEST)
         return 4
-    files = runner.listed(options.files) if options.files else None
-    names = runner.Names(os.getcwd())
-    chunks_at = beside("chunks")
+    from cd_chunks import Warm
+    from cd_run import recording
+
+    files = listed(options.files) if options.files else None
+    names = Names(os.getcwd())
     sys.path[0] = names.top  # as python -m pytest has it; not the folder of this file
     sys.argv[:] = ["pytest", *rest]
-    plugin = loaded("cd_chunks", chunks_at).Warm(line, names, files, channel)
-    code = int(runner.pytest.main(rest, plugins=[plugin, *runner.recording(options, plugin)]))
+    plugin = Warm(line, names, files, channel)
+    code = int(base.pytest.main(rest, plugins=[plugin, *recording(options, plugin)]))
     plugin.finish(code)
     return code
 
@@ -205,7 +193,6 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="cd_warm.py", description="A pytest that stays; see the top of this file.")
     parser.add_argument("verb", choices=("start", "chunk", "stop"))
     parser.add_argument("--socket", required=True, help="a short path: Unix sockets take some hundred characters")
-    parser.add_argument("--runner", help="where pytest_stream.py lies; for start")
     parser.add_argument("--files", help="list of test files; for start")
     parser.add_argument("--ran", help="where pytest_ran.py lies, to tell what each test ran; for start")
     parser.add_argument("--traced", action="store_true", help="do so also by coverage.py, below Python 3.12")
@@ -215,8 +202,6 @@ def main(argv: list[str]) -> int:
     if options.verb == "stop":
         os.close(stop(options.socket))
         return 0
-    if options.runner is None:
-        parser.error("start needs --runner")
     return start(options, argv[at + 1 :])
 
 

@@ -55,6 +55,10 @@ class Shard(RunTests):
     async def send(self, text: str, destination: str) -> None:
         """Nothing is sent."""
 
+    async def lines(self, argv: Sequence[str], into: list[str], *, log: str = "git") -> int | None:
+        """Nothing is called."""
+        return 0
+
     async def warm_up(self, files: Sequence[str]) -> bool:
         self.yard.starts.append(tuple(files))
         return self.yard.can_warm

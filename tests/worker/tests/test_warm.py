@@ -48,7 +48,7 @@ class Warm:
 
     def start(self, *more: str, env: dict[str, str] | None = None) -> Said:
         """Start it."""
-        return self.call("start", "--runner", str(PROGRAM), *more, "--", "-p", "no:cacheprovider", env=env)
+        return self.call("start", *more, "--", "-p", "no:cacheprovider", env=env)
 
     def chunk(self, *names: str, after: dict[str, list[str]] | None = None, ahead: float = 0.0) -> Said:
         """Run tests of test_a.py, each of which is expected to take a second."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guard of the pytest that stays: it stands between it and the clients, and outlives both.
 
-This file is sent to a worker beside `pytest_warm.py`, which loads it. Chunks go through the guard to pytest; events
-come back and wait here while no client is there. So the next chunk may come before the present one is over, and what
-was told before a crash is not lost. A client that is cut off takes pytest with it; one that asked to be let go early
-(`ahead`) leaves it at work. Needs Python 3.8 or later and nothing else.
+This file is sent to a worker under this name, and lies beside `pytest_warm.py`. Chunks go through the guard to pytest;
+events come back and wait here while no client is there. So the next chunk may come before the present one is over, and
+what was told before a crash is not lost. A client that is cut off takes pytest with it; one that asked to be let go
+early (`ahead`) leaves it at work. Needs Python 3.8 or later and nothing else.
 """
 
 from __future__ import annotations
@@ -16,27 +16,18 @@ import select
 import signal
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-WIDTH = 3000  # characters of JSON on one line of stdout: workers cut longer ones
+if TYPE_CHECKING:
+    from buildbot_cd.worker.tests.cd_names import WIDTH, cut, dumped
+else:
+    from cd_names import WIDTH, cut, dumped
+
 GATHER = 0.1  # seconds for which events are gathered before they go to the client
 REST = 0.01  # seconds between looks at what pytest says: it speaks twice a test
 TICK = 0.05  # seconds until the next look if nobody says anything, with a client
 CALM = 0.2  # the same without one
 READ = 1 << 18
-
-
-def cut(text: str) -> str:
-    """One event as lines, in pieces if it is long; `core.wire` puts them together."""
-    if len(text) <= WIDTH:
-        return text + "\n"
-    pieces = [text[at : at + WIDTH] for at in range(0, len(text), WIDTH)]
-    return "".join("+" + piece + "\n" for piece in pieces[:-1]) + ">" + pieces[-1] + "\n"
-
-
-def dumped(event: dict[str, Any]) -> str:
-    """An event as JSON."""
-    return json.dumps(event, ensure_ascii=True, separators=(",", ":"))
 
 
 class Batch:

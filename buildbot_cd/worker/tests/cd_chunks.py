@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The plugin of the pytest that stays on a worker: it collects once, then runs chunk after chunk.
 
-This file is sent to a worker beside `pytest_warm.py`, which loads it after `pytest_stream.py`. Between two tests it
-takes in what was asked for meanwhile.
+This file is sent to a worker under this name, and lies beside `pytest_warm.py`. Between two tests the plugin takes in
+what was asked for meanwhile.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from buildbot_cd.worker.tests import pytest_stream as stream
+    from buildbot_cd.worker.tests import cd_names as text_of
+    from buildbot_cd.worker.tests import cd_plugin as base
+    from buildbot_cd.worker.tests.cd_run import Run
 else:
-    import cd_pytest as stream  # what pytest_warm.py loaded under this name
+    import cd_names as text_of
+    import cd_plugin as base
+    from cd_run import Run
 
 
 class Between(pytest.Item):
@@ -34,7 +38,7 @@ class Between(pytest.Item):
         return self.path if hasattr(self, "path") else self.fspath, None, self.name
 
 
-class Warm(stream.Run):
+class Warm(Run):
     """Collects once, then runs what the guard hands on."""
 
     def __init__(self, line: Any, names: Any, files: list[str] | None, channel: socket.socket) -> None:
@@ -51,23 +55,23 @@ class Warm(stream.Run):
         self.rest = b""
 
     def ignored(self, path: Any) -> bool | None:
-        """As in `stream.Run`, unless every file is collected."""
+        """As in `cd_run.Run`, unless every file is collected."""
         return None if self.all_files else super().ignored(path)
 
-    @stream.around
+    @base.around
     def pytest_collection_modifyitems(self, items: list[Any]) -> Iterator[None]:
         """All tests were found: remember them and their order."""
         yield
         for number, item in enumerate(items):
             nid, path = self.names.item(item)
             try:
-                stream.described(item, nid, path)
+                text_of.described(item, nid, path)
             except ValueError as problem:
                 self.error(path, str(problem))
             self.of_item[item] = nid
             self.items[nid] = (number, item)
 
-    @stream.instead
+    @base.instead
     def pytest_runtestloop(self, session: Any) -> bool:
         """Run what is asked for, until the guard goes."""
         between = Between.from_parent(session, name="between chunks")
@@ -112,7 +116,7 @@ class Warm(stream.Run):
     def ask(self, tests: list[dict[str, Any]]) -> None:
         """Put these tests to the others, and tell of those that are not there."""
         self.asked += 1
-        fresh = {stream.named(one["nid"]): one.get("after") or () for one in tests}
+        fresh = {text_of.named(one["nid"]): one.get("after") or () for one in tests}
         self.wanted.update(dict.fromkeys(fresh))
         self.results.difference_update(fresh)
         self.good.difference_update(fresh)
