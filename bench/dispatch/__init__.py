@@ -1,98 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The dispatcher against pytest-xdist, pytest-split and plain queues: makespan over lower bound.
+"""The dispatcher: in simulation, in what its claims cost the master, in real processes, and with a real master.
 
-``BENCH_REAL=1`` also runs sleep suites in real processes, which needs a quiet machine and some minutes.
+    simulation  production classes and a made-up clock, against pytest-xdist, pytest-split and plain queues
+    claims      45 shards ask at once, on SQLite and PostgreSQL: how long a claim takes, and the master's CPU
+    real        sleep suites in real processes, against pytest-xdist and pytest-split; wants a quiet machine
+    master      a real master and two workers with the suites of attrs and marshmallow, against ``pytest -n 2``
+
+All of them run, in this order; ``BENCH_PARTS=simulation,claims`` picks some. ``--quick`` picks these two, made smaller,
+unless others are named.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-from statistics import mean
 from typing import TYPE_CHECKING
 
-from bench.dispatch.simulation import EARLIER_RUNS, Row, row
-from bench.dispatch.suites import NOISE, ROUND_TRIP, SCENARIOS, START, TOTAL, Scenario
-from bench.report import Options, Report, Target, table
+from bench.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from bench.report import Options
 
-SEEDS = 8
-QUICK_SEEDS = 2
-BEHIND = 1.01
-"""So much longer than the best peer's may a run be on any seed."""
+PARTS = {"simulation": "simulated", "claims": "claims", "real": "real", "master": "master"}
+QUICK = "simulation,claims"
 
 
 def run(options: Options) -> Report:
-    """Simulate all scenarios; with ``BENCH_REAL=1`` real processes too."""
-    report = Report("dispatch", options.seed)
-    scenarios = [one for one in SCENARIOS if not options.quick or one.tests <= 4000]
-    seeds = range(options.seed, options.seed + (QUICK_SEEDS if options.quick else SEEDS))
-    print(
-        f"Simulation: {TOTAL / 3600:g} h of tests, estimates off by a factor of exp({NOISE:g}), runners start in "
-        f"{START:g} s, a chunk costs {ROUND_TRIP:g} s, {len(seeds)} seeds; workers' speeds as learned in "
-        f"{EARLIER_RUNS} earlier runs. Makespan / lower bound, mean over the seeds:\n"
-    )
-    rows = {scenario: [row(scenario, seed) for seed in seeds] for scenario in scenarios}
-    _print(rows)
-    for scenario, found in rows.items():
-        report.ours[scenario.name] = _figures(found)
-        report.peers[scenario.name] = {name: _mean(found, name) for name in found[0].peers}
-        report.bound[scenario.name] = {"binding": found[0].binding, "ratio": 1.0}
-    report.targets = _targets(rows)
-    if os.environ.get("BENCH_REAL"):
-        from bench.dispatch import real
-
-        real.add_to(report, quick=options.quick)
-    return report
+    """The parts, each with a headline; figures by part."""
+    whole = Report("dispatch", options.seed)
+    for name in _wanted(quick=options.quick):
+        print(f"== {name}\n")
+        part: Report = importlib.import_module(f"bench.dispatch.{PARTS[name]}").run(options)
+        whole.ours[name], whole.peers[name], whole.bound[name] = part.ours, part.peers, part.bound
+        for target in part.targets:
+            target.name = f"{name}: {target.name}"
+        whole.targets += part.targets
+    return whole
 
 
-def _figures(found: Sequence[Row]) -> dict[str, float]:
-    return {
-        "mean": round(mean(one.ours for one in found), 4),
-        "worst": round(max(one.ours for one in found), 4),
-        "speeds unknown": round(mean(one.cold for one in found), 4),
-        "chunks": round(mean(one.chunks for one in found), 1),
-        "idle": round(mean(one.idle for one in found), 4),
-    }
-
-
-def _mean(found: Sequence[Row], name: str) -> float:
-    return round(mean(one.peers[name] for one in found), 4)
-
-
-def _print(rows: Mapping[Scenario, Sequence[Row]]) -> None:
-    for free in (True, False):
-        part = {one: found for one, found in rows.items() if (found[0].perfect is not None) is free}
-        names = list(dict.fromkeys(name for found in part.values() for name in found[0].peers))
-        perfect = ["(perfect static)"] if free else []
-        lines: list[list[object]] = []
-        for scenario, found in part.items():
-            figures = _figures(found)
-            line: list[object] = [scenario.name, figures["mean"], figures["worst"], figures["speeds unknown"]]
-            line += [_mean(found, name) for name in names]
-            if free:
-                line.append(round(mean(one.perfect or 0.0 for one in found), 4))
-            lines.append(line)
-        table(["scenario", "ours", "worst", "speeds unknown", *names, *perfect], lines)
-        print()
-
-
-def _targets(rows: Mapping[Scenario, Sequence[Row]]) -> list[Target]:
-    wanted = (
-        ("equal workers, mean", 1.02, lambda one: not one.uneven and _free(one)),
-        ("uneven workers, mean", 1.04, lambda one: bool(one.uneven) and _free(one)),
-        ("40 % dependent tests, mean", 1.06, lambda one: one.dependent > 0),
-        ("20 chains of 25, mean", 1.10, lambda one: one.chains is not None),
-    )
-    targets = []
-    for name, most, fits in wanted:
-        means = [mean(one.ours for one in found) for scenario, found in rows.items() if fits(scenario)]
-        targets.append(Target(f"simulation: {name}, worst scenario", max(means), most=most))
-    behind = max(one.ours / min(one.peers.values()) for found in rows.values() for one in found)
-    targets.append(Target("simulation: ours / best peer, worst of all seeds", behind, most=BEHIND))
-    return targets
-
-
-def _free(scenario: Scenario) -> bool:
-    return not scenario.dependent and scenario.chains is None
+def _wanted(*, quick: bool) -> list[str]:
+    names = os.environ.get("BENCH_PARTS") or (QUICK if quick else ",".join(PARTS))
+    wanted = [one.strip() for one in names.split(",") if one.strip()]
+    unknown = [one for one in wanted if one not in PARTS]
+    if unknown:
+        raise SystemExit(f"BENCH_PARTS: no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    return wanted

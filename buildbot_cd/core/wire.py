@@ -46,3 +46,16 @@ def _object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def spread(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events that one stands for: a ``passed`` one for the results of many tests of a file, any other for itself.
+
+    What does not have the form is left out.
+    """
+    if event.get("event") != "passed":
+        return [event]
+    file, tests = str(event.get("file") or ""), event.get("tests")
+    pairs = [one for one in tests if isinstance(one, list) and len(one) == 2] if isinstance(tests, list) else []
+    same = {"event": "result", "outcome": "passed", "text": ""}
+    return [{**same, "nid": f"{file}::{name}", "seconds": seconds} for name, seconds in pairs]

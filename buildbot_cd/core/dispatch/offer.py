@@ -84,8 +84,8 @@ class Pace:
 
 
 def warm(overhead: float) -> Pace:
-    """For a runner that stays: a chunk costs only the way to the master and back."""
-    return Pace(overhead, 2.0, max(1.0, 4 * overhead))
+    """For a runner that stays: it goes on during the way to the master and back, which a chunk should outlast."""
+    return Pace(overhead, 2.0, max(0.5, 2 * overhead))
 
 
 def restarted(overhead: float) -> Pace:

@@ -33,11 +33,19 @@ FLUSH = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """The workers: true ``speeds`` by name; ``start`` seconds before the first chunk, ``pace`` with each one's cost."""
+    """The workers: true ``speeds`` by name; ``start`` seconds before the first chunk, ``pace`` with each one's cost.
+
+    A worker asks again when its work will be over in `ahead` seconds, so that the way to the master takes no time.
+    """
 
     speeds: Mapping[str, float]
     start: float
     pace: Pace
+
+    @property
+    def ahead(self) -> float:
+        """How early a worker asks: two ways to the master."""
+        return 2 * self.pace.overhead
 
 
 @dataclass
@@ -62,7 +70,7 @@ def play(
     """Play the run: ``queue`` is its order with estimates, ``actual`` the true seconds at speed 1.
 
     ``speeds`` are what was learnt of the workers before; they go on learning. Results count when the master would see
-    them: at the chunk's end, or when the worker sends them on. Every test passes.
+    them: when their worker asks again, or sends on what it gathered. Every test passes.
     """
     return _Play(works, queue, actual, machines, dict(speeds or {}), rule).run()
 
@@ -86,6 +94,8 @@ class _Play:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._asking: list[str] = []
         self._held: dict[str, float] = dict.fromkeys(machines.speeds, float("inf"))
+        self._free: dict[str, float] = dict.fromkeys(machines.speeds, 0.0)
+        self._unseen: dict[str, dict[str, float]] = {name: {} for name in machines.speeds}
         self._queue = _Queue(works, queue)
 
     def run(self) -> Played:
@@ -95,7 +105,7 @@ class _Play:
             self.clock = self._events[0][0]
             while self._events and self._events[0][0] == self.clock:
                 heapq.heappop(self._events)[2]()
-            if self._asking and self._queue.ready:
+            if self._asking:
                 self._serve()
         return self.played
 
@@ -104,45 +114,63 @@ class _Play:
 
     def _asks(self, name: str) -> Callable[[], None]:
         def ask() -> None:
-            self._held[name] = 0.0
-            self._asking.append(name)
+            for nid in [nid for nid, end in self._unseen[name].items() if end <= self.clock]:
+                self._see(name, nid)
+            if name not in self._asking:
+                self._asking.append(name)
 
         return ask
 
     def _serve(self) -> None:
-        known = relative(self.played.speeds, self.machines.speeds)
-        others = [Other(known[name], left) for name, left in self._held.items() if name not in self._asking]
-        offer = Offer(self._queue.offered(), self._queue.remaining, others, self._queue.waiting())
-        shares = self.rule([Asker(name, known[name]) for name in self._asking], offer, self.machines.pace)
-        for name, nids in shares.items():
+        """Answer all that ask. Who gets nothing and has work left does it and asks once more; the others wait."""
+        for name, nids in self._shares().items():
             if nids:
                 self._asking.remove(name)
                 self._queue.take(nids)
                 self._run_chunk(name, nids)
+        for name in [one for one in self._asking if self._free[one] > self.clock]:
+            self._asking.remove(name)
+            self._at(self._free[name], self._asks(name))
+
+    def _shares(self) -> Mapping[str, Sequence[str]]:
+        if not self._queue.ready:
+            return {}
+        known = relative(self.played.speeds, self.machines.speeds)
+        others = [Other(known[name], left) for name, left in self._held.items() if name not in self._asking]
+        offer = Offer(self._queue.offered(), self._queue.remaining, others, self._queue.waiting())
+        return self.rule([Asker(name, known[name]) for name in self._asking], offer, self.machines.pace)
 
     def _run_chunk(self, name: str, nids: Sequence[str]) -> None:
         self.played.chunks += 1
-        self._held[name] = sum(self._queue.seconds[nid] for nid in nids)
-        ends, when = [], self.clock + self.machines.pace.overhead
+        if self._held[name] == float("inf"):
+            self._held[name] = 0.0
+        self._held[name] += sum(self._queue.seconds[nid] for nid in nids)
+        arrives = self.clock + self.machines.pace.overhead
+        begun = when = max(self._free[name], arrives)
         for nid in nids:
             when += self.actual[nid] / self.machines.speeds[name]
-            ends.append(when)
-        self.played.busy[name] += when - self.clock
-        for nid, end in zip(nids, ends, strict=True):
-            self.played.ended[nid] = end
-            self._at(min(end + FLUSH, when), self._result(name, nid))
+            self.played.ended[nid] = self._unseen[name][nid] = when
+            self._at(when + FLUSH, self._seen_late(name, nid))
+        self.played.busy[name] += when - begun
         self.played.makespan = max(self.played.makespan, when)
-        self._at(when, self._asks(name))
+        self._free[name] = when
+        self._at(max(when - self.machines.ahead, arrives), self._asks(name))
 
-    def _result(self, name: str, nid: str) -> Callable[[], None]:
+    def _seen_late(self, name: str, nid: str) -> Callable[[], None]:
         def seen() -> None:
-            expected = self._queue.seconds[nid]
-            self._held[name] = max(self._held[name] - expected, 0.0)
-            pair = (expected, self.actual[nid] / self.machines.speeds[name])
-            self.played.speeds[name] = watched(self.played.speeds.get(name, Speed()), [pair])
-            self._queue.passed(nid)
+            if nid in self._unseen[name]:
+                self._see(name, nid)
 
         return seen
+
+    def _see(self, name: str, nid: str) -> None:
+        """A result comes to the master."""
+        del self._unseen[name][nid]
+        expected = self._queue.seconds[nid]
+        self._held[name] = max(self._held[name] - expected, 0.0)
+        pair = (expected, self.actual[nid] / self.machines.speeds[name])
+        self.played.speeds[name] = watched(self.played.speeds.get(name, Speed()), [pair])
+        self._queue.passed(nid)
 
 
 class _Queue:

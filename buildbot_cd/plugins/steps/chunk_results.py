@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a chunk's runner has said so far: results, the test that it is in, and how it ended."""
+"""What a chunk's runner has said so far: results, the test that it is in, and how it ended or that it goes on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class ChunkResults:
         self.results: dict[str, TestResult] = {}
         self.running: str | None = None
         self.since = now()
-        self.ended = False
+        self.ended = self.goes_on = False
+        self.busy: float | None = None
         self._now = now
         self._fresh: list[TestResult] = []
         self._settled: set[str] = set()
@@ -39,8 +40,9 @@ class ChunkResults:
             self._put(TestResult(nid, "missing", 0.0, "asked for, but it is not there"))
         elif kind == "blocked":
             self._settled.add(nid)
-        elif kind == "end":
-            self.ended = True
+        elif kind in ("end", "more"):
+            self.ended, self.goes_on = kind == "end", kind == "more"
+            self.busy = float(event["busy"]) if "busy" in event else None
 
     def _result(self, nid: str, event: dict[str, Any]) -> None:
         if nid == self.running:
@@ -77,13 +79,18 @@ class ChunkResults:
 
     def without_answer(self, code: int | None) -> list[TestResult]:
         """At the end of a runner that ended in order: a result for each test that had none."""
-        lost = sorted(self.wanted - set(self.results) - self._settled)
+        lost = sorted(self.open)
         said = f"asked for, but gave no result; the runner ended with {code}"
         for nid in lost:
             self._put(TestResult(nid, "missing", 0.0, said))
         return self.fresh()
 
     @property
+    def open(self) -> set[str]:
+        """The tests that are not done."""
+        return self.wanted - set(self.results) - self._settled
+
+    @property
     def seconds(self) -> float:
-        """What the tests took by themselves."""
-        return sum(one.seconds for one in self.results.values())
+        """How long the runner was at work; if it does not say so, what the tests took by themselves."""
+        return self.busy if self.busy is not None else sum(one.seconds for one in self.results.values())

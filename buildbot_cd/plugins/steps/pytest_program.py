@@ -8,12 +8,15 @@ client command (`buildbot_cd.worker.tests.pytest_warm`).
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from buildbot import config
 
 from buildbot_cd.core.selection import UnitChange
+from buildbot_cd.core.wire import spread
 from buildbot_cd.plugins.steps.program import ProgramStep
 
 if TYPE_CHECKING:
@@ -29,26 +32,48 @@ PROGRAM = "../cd_pytest.py"
 """Where the program lies on the worker: beside the checkout, never in it."""
 
 WARM = "../cd_warm.py"
-CHUNKS = "../cd_chunks.py"
 RAN = "../cd_ran.py"
 UNITS = "../cd_units.py"
-OUTLINE = "../cd_outline.py"
+JUNIT = "../cd_junit.py"
 FILES = "../cd_files.txt"
 SOCKET = "../cd_warm.sock"
-JUNIT = "../cd_junit.py"
-JUNIT_REPORT = "../cd_junit_report.py"
+BUNDLE = "../cd_programs.json"
 
+PROGRAMS = {
+    "pytest_stream.py": "cd_pytest.py",
+    "pytest_warm.py": "cd_warm.py",
+    "cd_names.py": "cd_names.py",
+    "cd_plugin.py": "cd_plugin.py",
+    "cd_run.py": "cd_run.py",
+    "cd_guard.py": "cd_guard.py",
+    "cd_chunks.py": "cd_chunks.py",
+    "pytest_ran.py": "cd_ran.py",
+    "syntax_outline.py": "cd_outline.py",
+    "changed_units.py": "cd_units.py",
+    "junit_stream.py": "cd_junit.py",
+    "junit.py": "cd_junit_report.py",
+}
+"""By name in `buildbot_cd.worker.tests`, what they are called on a worker."""
 
-PROGRAMS = (
-    ("pytest_stream.py", PROGRAM),
-    ("pytest_warm.py", WARM),
-    ("pytest_chunks.py", CHUNKS),
-    ("pytest_ran.py", RAN),
-    ("syntax_outline.py", OUTLINE),
-    ("changed_units.py", UNITS),
-)
+UNPACK = """\
+import io, json, os, sys
+place = os.path.dirname(sys.argv[1])
+with io.open(sys.argv[1], encoding="utf-8") as file:
+    programs = json.load(file)
+for name, text in programs.items():
+    with io.open(os.path.join(place, name), "w", encoding="utf-8") as file:
+        file.write(text)
+"""
+"""Each file that is sent costs a way to the worker: so they go as one, and are taken apart there."""
 
 RECORDS = ("auto", "always", "never")
+
+
+@cache
+def bundle() -> str:
+    """The programs, as JSON: by name on the worker its text."""
+    folder = resources.files("buildbot_cd.worker.tests")
+    return json.dumps({place: folder.joinpath(name).read_text("utf-8") for name, place in PROGRAMS.items()})
 
 
 class PytestStep(ProgramStep):
@@ -73,9 +98,8 @@ class PytestStep(ProgramStep):
         """Send the programs, unless a step of this build did."""
         if self.getProperty("cd_program_sent"):
             return
-        folder = resources.files("buildbot_cd.worker.tests")
-        for name, place in PROGRAMS:
-            await self.send(folder.joinpath(name).read_text("utf-8"), place)
+        await self.send(bundle(), BUNDLE)
+        await self.lines([str(self.python), "-c", UNPACK, BUNDLE], [], log="programs")
         self.setProperty("cd_program_sent", True, "Continuous deployment")
 
     async def pytest(self, verb: str, found: Callable[[dict[str, Any]], None], *args: str) -> int | None:
@@ -123,11 +147,6 @@ class PytestStep(ProgramStep):
         self, verb: str, tests: RepositoryTests, found: Callable[[dict[str, Any]], None], nids: Sequence[str] = ()
     ) -> int | None:
         """Collect or run with another runner than pytest; its program speaks the same events."""
-        if not self.getProperty("cd_junit_sent"):
-            folder = resources.files("buildbot_cd.worker.tests")
-            for name, place in (("junit_stream.py", JUNIT), ("junit.py", JUNIT_REPORT)):
-                await self.send(folder.joinpath(name).read_text("utf-8"), place)
-            self.setProperty("cd_junit_sent", True, "Continuous deployment")
         request = {"runner": tests.runner, "list": tests.list, "run": tests.run, "tests": list(nids)}
         return await self.program([str(self.python), JUNIT, verb], found, request=request, log=verb)
 
@@ -144,16 +163,30 @@ class PytestStep(ProgramStep):
     async def warm_up(self, files: Sequence[str]) -> bool:
         """Leave a pytest on the worker that has collected these files; False if it could not."""
         await self.send("\n".join(files) + "\n", FILES)
-        argv = ["start", "--socket", SOCKET, "--runner", PROGRAM, "--files", FILES, *self._recording(), "--"]
+        argv = ["start", "--socket", SOCKET, "--files", FILES, *self._recording(), "--"]
         hear = self._hearing(lambda _event: None)
         return await self.program([str(self.python), WARM, *argv], hear, log="run") == 0
 
-    async def warm_chunk(self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None]) -> int | None:
-        """Let the pytest on the worker run these tests."""
+    async def warm_chunk(
+        self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None], ahead: float = 0.0
+    ) -> int | None:
+        """Let the pytest on the worker run these tests, behind what it was given before.
+
+        It is left at work when what it has to do will take no more than ``ahead`` seconds; a ``more`` event says so.
+        """
         inside = {one.nid for one in chunk}
-        tests = [{"nid": one.nid, "after": [nid for nid in one.requires if nid in inside]} for one in chunk]
+        tests = [
+            {"nid": one.nid, "after": [nid for nid in one.requires if nid in inside], "seconds": one.estimate}
+            for one in chunk
+        ]
         argv = [str(self.python), WARM, "chunk", "--socket", SOCKET]
-        code = await self.program(argv, self._hearing(found), request={"tests": tests}, log="run")
+        heard = self._hearing(found)
+
+        def hear(event: dict[str, Any]) -> None:
+            for one in spread(event):
+                heard(one)
+
+        code = await self.program(argv, hear, request={"tests": tests, "ahead": ahead}, log="run")
         await self.learn()
         return code
 

@@ -35,6 +35,15 @@ TURN = 1.0
 PATIENCE = 5.0
 """Seconds between looks while all that is left waits for a test that runs elsewhere."""
 
+AHEAD = 0.5
+"""The next chunk is claimed when the runner has no more to do than for so many seconds,"""
+
+ROUND_TRIPS = 2.0
+"""or for as long as so many ways to the master and back take,"""
+
+FAR_AHEAD = 5.0
+"""but not more: what is claimed early cannot be given to whoever comes free."""
+
 
 class RunTests(PytestStep):
     """Claims a chunk, runs it, reports test by test, and claims again. A shard that dies gives its claims back."""
@@ -49,6 +58,8 @@ class RunTests(PytestStep):
             return SKIPPED
         self.ran: dict[str, TestResult] = {}
         self.run_id, self.is_warm, self.false_starts = int(run), False, 0
+        self.under_way: dict[str, PlannedTest] = {}  # what the runner goes on with while the next chunk is claimed
+        self.round_trip = 0.0
         await self.prepare()
         if not await self._alone_on_worker():
             self.descriptionDone = ["left to the shard that another master runs on this worker"]
@@ -91,6 +102,10 @@ class RunTests(PytestStep):
         await self._warm_up()  # before the first claim: nobody else waits for what is claimed here
         while not self.stopped:
             chunk = await self.engine.tests.claim(self.run_id, self.workername, alone=self._is_try)
+            if self.under_way and (not chunk or _suspect(chunk)):
+                drained = await self._run(())
+                if not drained or not chunk:
+                    continue  # what broke off waits again; what ended may have let others go on
             if chunk:
                 await self._run(chunk)
                 continue
@@ -102,12 +117,14 @@ class RunTests(PytestStep):
                 return
             await self.engine.pause(PATIENCE)
 
-    async def _run(self, chunk: Sequence[PlannedTest]) -> None:
-        heard = ChunkResults((one.nid for one in chunk), self.engine.now, int(self.getProperty("cd_rounds") or 1))
+    async def _run(self, chunk: Sequence[PlannedTest]) -> bool:
+        """Run this, behind what is under way; False if the runner broke off or the build was stopped."""
         if not self.is_warm:
             await self._warm_up()
+        held = {**self.under_way, **{one.nid: one for one in chunk}}
+        heard = ChunkResults(held, self.engine.now, self._rounds)
         begun = self.engine.now()
-        beat = task.LoopingCall(self._beat, heard, {one.nid: one.estimate for one in chunk})
+        beat = task.LoopingCall(self._beat, heard, {nid: one.estimate for nid, one in held.items()})
         beat.clock = self.buildmaster.reactor
         beat.start(BEAT, now=False).addErrback(logged("buildbot_cd: a shard's sign of life failed"))
         try:
@@ -116,15 +133,32 @@ class RunTests(PytestStep):
                 code = await self._ask_pytest([one for one in chunk if one.nid not in heard.results], heard)
         finally:
             beat.stop()
+        self.under_way = {nid: held[nid] for nid in heard.open} if heard.goes_on else {}
+        took = self.engine.now() - begun
         await self._report(heard.fresh())
-        if self.stopped:
-            return  # a cut-off chunk is no answer: what was not reported is claimed again
-        if not heard.ended and self._worth_another_try(heard):
+        return not self.stopped and await self._settled(heard, code, took)
+
+    async def _settled(self, heard: ChunkResults, code: int | None, took: float) -> bool:
+        """Draw the conclusions of a runner that ended, goes on or broke off. (One that was cut off gave no answer.)"""
+        if not heard.ended and not heard.goes_on and self._worth_another_try(heard):
             self.is_warm = False
             await self.engine.tests.release(self.run_id, self.workername, heard.running)
-            return
-        await self._report(heard.without_answer(code))
-        await self.engine.tests.chunk_ended(self.workername, self.engine.now() - begun, heard.seconds)
+            return False
+        if not heard.goes_on:
+            await self._report(heard.without_answer(code))
+        self.round_trip = max(took - heard.seconds, 0.0)
+        await self.engine.tests.chunk_ended(self.workername, took, heard.seconds)
+        return True
+
+    @property
+    def _rounds(self) -> int:
+        return int(self.getProperty("cd_rounds") or 1)
+
+    def _ahead(self, chunk: Sequence[PlannedTest]) -> float:
+        """For how many seconds of work the runner may be left: none if a suspect runs, or tests run several times."""
+        if not chunk or _suspect(chunk) or self._rounds > 1:
+            return 0.0
+        return min(max(AHEAD, ROUND_TRIPS * self.round_trip), FAR_AHEAD)
 
     async def _warm_up(self) -> None:
         files = await self.engine.tests.files(self.run_id)
@@ -145,7 +179,7 @@ class RunTests(PytestStep):
         if foreign:
             tests = parse_repository(await self.map_text(), MAP).tests
             return await self.foreign("run", tests, heard.note, foreign)
-        if not ours:
+        if not ours and not self.under_way:
             heard.ended = True
             return None
         reporting: defer.Deferred[None] = defer.succeed(None)
@@ -157,7 +191,7 @@ class RunTests(PytestStep):
                 reporting = defer.ensureDeferred(self._report_soon(heard))
 
         if self.is_warm:
-            code = await self.warm_chunk(ours, found)
+            code = await self.warm_chunk(ours, found, self._ahead(ours))
         else:
             await self.send("\n".join(one.nid for one in ours) + "\n", LIST)
             code = await self.pytest("run", found, "--tests", LIST, "--")
@@ -212,3 +246,8 @@ class RunTests(PytestStep):
         summary = super().getResultSummary()
         answer = self.getProperty("cd_try")
         return {**summary, "build": str(answer)} if answer else summary
+
+
+def _suspect(chunk: Sequence[PlannedTest]) -> bool:
+    """Whether a runner died in a test of the chunk: it has to run with nothing else under way."""
+    return any(one.crashes for one in chunk)

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Keep a pytest on a worker that has collected already, and give it chunk after chunk.
 
-    python cd_warm.py start --socket S --runner cd_pytest.py [--files LIST] [--ran cd_ran.py] -- [arguments for pytest]
-    python cd_warm.py chunk --socket S          {"tests": [{"nid": ..., "after": [nid, ...]}, ...]} on stdin
+    python cd_warm.py start --socket S [--files LIST] [--ran cd_ran.py] -- [arguments for pytest]
+    python cd_warm.py chunk --socket S          {"tests": [{"nid": ..., "after": [nid, ...], "seconds": ...}, ...]}
     python cd_warm.py stop --socket S
 
-This file is sent to a worker beside `pytest_stream.py` and `pytest_chunks.py`, and run by the tested project's own
-Python (3.8 or later). ``start`` collects (only LIST's files, one a line) and leaves two processes behind, in a session
-of their own: pytest, which waits at the socket, and its guard, which ends it when the socket is gone or nobody was
-there for `IDLE` seconds. ``start`` and ``stop`` end an older one. What the events mean tells `pytest_stream.py`;
-besides there are ``ready``, ``blocked`` (what the test waits for did not pass in this chunk) and ``died`` (pytest
-ended; no ``end`` follows).
+This file is sent to a worker, with the ``cd_*.py`` files beside it, and run by the tested project's own Python (3.8 or
+later). ``start`` collects (only LIST's files, one a line) and leaves two processes behind,
+in a session of their own: pytest, and its guard, which waits at the socket and ends both when the socket is gone or
+nobody was there for `IDLE` seconds. ``start`` and ``stop`` end an older one. A chunk is JSON on stdin; with
+``"ahead": seconds`` its client is let go when what is left will take no longer (``more``): then the next one may bring
+the next chunk, and is told the rest. The events are told in docs/explanation/dispatch.md.
 """
 
 from __future__ import annotations
@@ -18,33 +18,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import importlib.util
 import json
 import os
-import select
-import signal
 import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from buildbot_cd.worker.tests.cd_guard import Guard
+    from buildbot_cd.worker.tests.cd_names import Names, cut, listed
+else:
+    from cd_guard import Guard
+    from cd_names import Names, cut, listed
 
 IDLE = float(os.environ.get("CD_WARM_IDLE", "600"))
-BEAT = 10.0  # seconds between a client's signs of life
 PATIENCE = 10.0  # seconds for an older pytest to end
-WIDTH = 3000  # characters of JSON on one line of stdout
 DIED = 3  # exit status of a client whose pytest ended
 
 
 def say(text: str) -> None:
     """One event on stdout, cut as workers need it."""
-    pieces = [text]
-    if len(text) > WIDTH:
-        pieces = ["+" + text[at : at + WIDTH] for at in range(0, len(text), WIDTH)]
-        pieces[-1] = ">" + pieces[-1][1:]
-    sys.stdout.write("".join(piece + "\n" for piece in pieces))
+    sys.stdout.write(cut(text))
     sys.stdout.flush()
 
 
@@ -94,7 +89,7 @@ def start(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def guard(options: argparse.Namespace, rest: list[str], lock: int, writing: int) -> None:
-    """Run pytest in a process group of its own and end it when it is time; never returns."""
+    """Run pytest in a process group of its own and stand before it until it is time; never returns."""
     log = os.open(options.socket + ".log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, handle in ((0, nothing), (1, log), (2, log)):
@@ -102,40 +97,25 @@ def guard(options: argparse.Namespace, rest: list[str], lock: int, writing: int)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(options.socket)
     listening.listen(4)
-    mine = os.stat(options.socket).st_ino
+    ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         os.close(lock)
-        os._exit(served(options, rest, listening, writing))
+        listening.close()
+        ours.close()
+        os._exit(served(options, rest, theirs, writing))
     os.close(writing)
-    listening.close()
-    while os.waitpid(child, os.WNOHANG)[0] == 0:
-        seconds = age(options.socket, mine)
-        if seconds is None or seconds > IDLE:
-            break
-        time.sleep(0.1)
-    with contextlib.suppress(OSError):
-        os.killpg(child, signal.SIGKILL)
-    if age(options.socket, mine) is not None:
-        os.unlink(options.socket)
+    theirs.close()
+    Guard(options.socket, listening, ours, child, IDLE).run()
     os._exit(0)
-
-
-def age(path: str, mine: int) -> float | None:
-    """Seconds since a client touched the socket; None if it is not there or not ours."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return time.time() - found.st_mtime if found.st_ino == mine else None
 
 
 # -- pytest's side
 
 
 class Line:
-    """Where events go: first to ``start``, then to the client of the moment."""
+    """Where events go: first to ``start``, then to the guard."""
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
@@ -149,35 +129,27 @@ class Line:
         try:
             while data:
                 data = data[os.write(self.handle, data) :]
-        except OSError:  # the client is gone; the chunk goes on to its end, and nobody hears of it
+        except OSError:  # the guard is gone, and so will we be
             self.handle = -1
 
 
-def loaded(name: str, place: str) -> Any:
-    """The program there as a module of this name."""
-    spec: Any = importlib.util.spec_from_file_location(name, place)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def served(options: argparse.Namespace, rest: list[str], listening: socket.socket, writing: int) -> int:
+def served(options: argparse.Namespace, rest: list[str], channel: socket.socket, writing: int) -> int:
     """pytest, from collection to the end of the last chunk."""
-    runner = loaded("cd_pytest", options.runner)
+    import cd_plugin as base  # and what needs pytest: clients have no use for it
+
     line = Line(writing)
-    if runner.NO_PYTEST:
-        line.event("error", nid=None, path=None, text=runner.NO_PYTEST)
+    if base.NO_PYTEST:
+        line.event("error", nid=None, path=None, text=base.NO_PYTEST)
         return 4
-    files = runner.listed(options.files) if options.files else None
-    names = runner.Names(os.getcwd())
+    from cd_chunks import Warm
+    from cd_run import recording
+
+    files = listed(options.files) if options.files else None
+    names = Names(os.getcwd())
     sys.path[0] = names.top  # as python -m pytest has it; not the folder of this file
     sys.argv[:] = ["pytest", *rest]
-    here = os.path.dirname(os.path.abspath(__file__))
-    places = [os.path.join(here, name) for name in ("cd_chunks.py", "pytest_chunks.py")]
-    chunks = loaded("cd_chunks", next(one for one in places if os.path.exists(one)))
-    plugin = chunks.Warm(line, names, files, listening)
-    code = int(runner.pytest.main(rest, plugins=[plugin, *runner.recording(options, plugin)]))
+    plugin = Warm(line, names, files, channel)
+    code = int(base.pytest.main(rest, plugins=[plugin, *recording(options, plugin)]))
     plugin.finish(code)
     return code
 
@@ -186,7 +158,8 @@ def served(options: argparse.Namespace, rest: list[str], listening: socket.socke
 
 
 def chunk(path: str, asked: dict[str, Any]) -> int:
-    """Have the tests run that are asked for, and pass on what pytest says."""
+    """Have the tests run that are asked for, and pass on what the guard says."""
+    last = tail = b""
     with socket.socket(socket.AF_UNIX) as line:
         try:
             line.connect(path)
@@ -194,32 +167,24 @@ def chunk(path: str, asked: dict[str, Any]) -> int:
         except OSError as error:
             say(json.dumps({"event": "died", "text": f"no pytest waits at {path}: {error}"}))
             return DIED
-        last = b""
-        for last in lines_of(line, path):
-            say(last.decode("ascii"))
-    if last.startswith(b'{"event": "end"'):
+        while data := received(line):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            *whole, tail = (tail + data).split(b"\n")
+            last = whole[-1] if whole else last
+    if last.startswith((b'{"event":"end"', b'{"event":"more"')):
         return 0
-    if not last.startswith(b'{"event": "died"'):
-        say(json.dumps({"event": "died", "text": f"pytest ended in the middle of a test: see {path}.log"}))
+    if not last.startswith(b'{"event":"died"'):
+        say(json.dumps({"event": "died", "text": f"pytest was ended: see {path}.log"}))
     return DIED
 
 
-def lines_of(line: socket.socket, path: str) -> Iterator[bytes]:
-    """What arrives, line by line; the socket is touched as long as somebody listens."""
-    rest = b""
-    while True:
-        with contextlib.suppress(OSError):
-            os.utime(path)
-        if not select.select([line], [], [], BEAT)[0]:
-            continue
-        try:
-            data = line.recv(65536)
-        except OSError:
-            data = b""
-        if not data:
-            return
-        *whole, rest = (rest + data).split(b"\n")
-        yield from whole
+def received(line: socket.socket) -> bytes:
+    """What came; empty at the end, also if that comes hard."""
+    try:
+        return line.recv(65536)
+    except OSError:
+        return b""
 
 
 def main(argv: list[str]) -> int:
@@ -228,7 +193,6 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="cd_warm.py", description="A pytest that stays; see the top of this file.")
     parser.add_argument("verb", choices=("start", "chunk", "stop"))
     parser.add_argument("--socket", required=True, help="a short path: Unix sockets take some hundred characters")
-    parser.add_argument("--runner", help="where pytest_stream.py lies; for start")
     parser.add_argument("--files", help="list of test files; for start")
     parser.add_argument("--ran", help="where pytest_ran.py lies, to tell what each test ran; for start")
     parser.add_argument("--traced", action="store_true", help="do so also by coverage.py, below Python 3.12")
@@ -238,8 +202,6 @@ def main(argv: list[str]) -> int:
     if options.verb == "stop":
         os.close(stop(options.socket))
         return 0
-    if options.runner is None:
-        parser.error("start needs --runner")
     return start(options, argv[at + 1 :])
 
 

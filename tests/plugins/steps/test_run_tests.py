@@ -55,12 +55,19 @@ class Shard(RunTests):
     async def send(self, text: str, destination: str) -> None:
         """Nothing is sent."""
 
+    async def lines(self, argv: Sequence[str], into: list[str], *, log: str = "git") -> int | None:
+        """Nothing is called."""
+        return 0
+
     async def warm_up(self, files: Sequence[str]) -> bool:
         self.yard.starts.append(tuple(files))
         return self.yard.can_warm
 
-    async def warm_chunk(self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None]) -> int | None:
+    async def warm_chunk(
+        self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None], ahead: float = 0.0
+    ) -> int | None:
         self.yard.chunks.append([one.nid for one in chunk])
+        self.yard.aheads.append(ahead)
         return await self.yard.runner([one.nid for one in chunk], found)
 
     async def pytest(self, verb: str, found: Callable[[dict[str, Any]], None], *args: str) -> int | None:
@@ -96,6 +103,7 @@ class Yard:
         self.properties: dict[str, Any] = {"cd_run": self.run, "buildername": "cd-test"}
         self.starts: list[tuple[str, ...]] = []
         self.chunks: list[list[str]] = []
+        self.aheads: list[float] = []
         self.fresh, self.cooled, self.can_warm = 0, False, True
         self.runner: Any = self.good
 
@@ -215,6 +223,79 @@ def test_a_test_that_hangs_is_an_error(yard: Yard) -> None:
     rest.callback(None)
     assert done == [2]
     assert yard.outcomes == {"a": "error", "b": "passed", "c": "passed", "d": "passed"}
+
+
+def test_the_next_chunk_comes_before_the_present_one_is_over(yard: Yard) -> None:
+    """A runner that says ``more`` is given the next chunk; what it was at counts when it is told, once."""
+    left: list[str] = []
+
+    async def holds_one_back(nids: Sequence[str], found: Callable[[dict[str, Any]], None]) -> int:
+        todo = left + list(nids)
+        left.clear()
+        if nids:
+            left.append(todo.pop())
+        for nid in todo:
+            found({"event": "result", "nid": nid, "outcome": "passed", "seconds": 0.1})
+        yard.clock.advance(0)
+        found({"event": "more" if left else "end", "busy": 0.1})
+        return 0
+
+    yard.runner = holds_one_back
+    assert yard.worked() == [0]
+    assert set(yard.outcomes.values()) == {"passed"}
+    assert [nid for chunk in yard.chunks for nid in chunk] == [A, B, C, D]
+    assert yard.chunks[-1] == []
+    assert all(ahead > 0 for ahead in yard.aheads[:-1])
+    assert yard.aheads[-1] == 0
+
+
+def test_what_was_under_way_in_a_runner_that_dies_waits_again(yard: Yard) -> None:
+    """The death may come between two chunks: the test that ran is the suspect, and everything is run in the end."""
+    asked: list[list[str]] = []
+
+    async def dies_once(nids: Sequence[str], found: Callable[[dict[str, Any]], None]) -> int:
+        asked.append(list(nids))
+        if len(asked) == 1:
+            found({"event": "start", "nid": nids[0]})
+            found({"event": "more", "busy": 0.1})
+            return 0
+        if len(asked) == 2:
+            found({"event": "start", "nid": asked[0][0]})
+            found({"event": "died"})
+            return 3
+        return await yard.good(nids, found)
+
+    yard.runner = dies_once
+    assert yard.worked() == [0]
+    assert set(yard.outcomes.values()) == {"passed"}
+    assert len(yard.starts) == 2
+    crashes = {one.nid: one.crashes for one in yard.store.transact_now(lambda tx: tx.runs.tests(yard.run))}
+    assert crashes[asked[0][0]] == 1
+    assert sum(crashes.values()) == 1
+
+
+def test_a_suspect_runs_with_nothing_else_under_way(yard: Yard) -> None:
+    """Before a test in which a runner died, the runner's other work is awaited; and it is not left early."""
+    yard.store.transact_now(lambda tx: tx.runs.take(yard.run, "w1", [A], 0.0, 60.0))
+    yard.store.transact_now(lambda tx: tx.runs.release(yard.run, "w1", A))
+    left: list[str] = []
+
+    async def holds_all_back(nids: Sequence[str], found: Callable[[dict[str, Any]], None]) -> int:
+        if A in nids:
+            assert not left
+            assert list(nids) == [A]
+        if nids and A not in nids:
+            left.extend(nids)
+            found({"event": "more", "busy": 0.1})
+            return 0
+        code = await yard.good([*left, *nids], found)
+        left.clear()
+        return code
+
+    yard.runner = holds_all_back
+    assert yard.worked() == [0]
+    assert set(yard.outcomes.values()) == {"passed"}
+    assert yard.aheads[yard.chunks.index([A])] == 0
 
 
 def test_tests_of_another_runner_go_to_its_program() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import buildbot_cd.worker.tests
-from buildbot_cd.core.wire import Joiner
+from buildbot_cd.core.wire import Joiner, spread
 
 PROGRAM = Path(buildbot_cd.worker.tests.__file__).parent / "pytest_stream.py"
 
@@ -81,7 +81,7 @@ def events_in(text: str) -> list[dict[str, Any]]:
         value = joiner.feed(line)
         assert value is not None or line.startswith("+"), f"no event: {line}"
         if value is not None:
-            found.append(value)
+            found += spread(value)
     return found
 
 

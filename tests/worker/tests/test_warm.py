@@ -48,13 +48,13 @@ class Warm:
 
     def start(self, *more: str, env: dict[str, str] | None = None) -> Said:
         """Start it."""
-        return self.call("start", "--runner", str(PROGRAM), *more, "--", "-p", "no:cacheprovider", env=env)
+        return self.call("start", *more, "--", "-p", "no:cacheprovider", env=env)
 
-    def chunk(self, *names: str, after: dict[str, list[str]] | None = None) -> Said:
-        """Run tests of test_a.py."""
+    def chunk(self, *names: str, after: dict[str, list[str]] | None = None, ahead: float = 0.0) -> Said:
+        """Run tests of test_a.py, each of which is expected to take a second."""
         needs = {name: [A + one for one in ones] for name, ones in (after or {}).items()}
-        tests = [{"nid": A + name, "after": needs.get(name, [])} for name in names]
-        return self.call("chunk", stdin=json.dumps({"tests": tests}))
+        tests = [{"nid": A + name, "after": needs.get(name, []), "seconds": 1.0} for name in names]
+        return self.call("chunk", stdin=json.dumps({"tests": tests, "ahead": ahead}))
 
     @property
     def log(self) -> str:
@@ -174,6 +174,81 @@ def test_fixtures_of_a_module_survive_a_blocked_test(warm: Warm) -> None:
     warm.start()
     said = warm.chunk("TestX::test_1", "TestX::test_2", "test_3", after={"TestX::test_2": ["TestX::test_1"]})
     assert said.outcomes == {"TestX::test_1": "failed", "test_3": "passed"}
+
+
+WAITS = "import os, time\ndef until(name):\n    while not os.path.exists(name): time.sleep(0.01)\n"
+
+
+def test_the_next_chunk_is_taken_in_while_the_present_one_runs(warm: Warm) -> None:
+    """A client that lets go early leaves pytest at work; the next one brings more and hears what was told meanwhile."""
+    warm.project.write(
+        test_a=(
+            WAITS + "import pytest\nmade = []\n"
+            "@pytest.fixture(scope='module')\ndef mod(): made.append(1)\n"
+            "def test_0(mod): pass\n"
+            "def test_1(mod): until('go')\n"
+            "def test_2(mod): pass\n"
+            "def test_3(mod): assert not made, made\n"
+        )
+    )
+    warm.start()
+    first = warm.chunk("test_1", "test_2", ahead=9.0)
+    assert first.code == 0
+    assert first.events[-1]["event"] == "more"
+    assert first.outcomes == {}
+    second = warm.chunk("test_0", "test_3", ahead=9.0)  # before and behind what is under way
+    assert second.events[-1]["event"] == "more"
+    assert [one["nid"] for one in second.of("start")] == [A + "test_1"]
+    (warm.project.top / "go").touch()
+    rest = warm.chunk()
+    assert rest.events[-1]["event"] == "end"
+    assert rest.outcomes == {"test_0": "passed", "test_1": "passed", "test_2": "passed", "test_3": "failed"}
+    (failed,) = (one for one in rest.of("result") if one["outcome"] == "failed")
+    assert "[1]" in failed["text"]  # the module's fixture was set up once for all of them
+
+
+def test_a_crash_without_a_client_is_told_to_the_next_one(warm: Warm) -> None:
+    """Results and the name of the test wait for it at the guard."""
+    warm.project.write(test_a=WAITS + "def test_1(): pass\ndef test_2(): until('go'); os._exit(7)\n")
+    warm.start()
+    assert warm.chunk("test_1", "test_2", ahead=9.0).events[-1]["event"] == "more"
+    (warm.project.top / "go").touch()
+    said = warm.chunk("test_1")
+    assert said.code == 3
+    assert said.outcomes == {"test_1": "passed"}
+    assert said.of("start")[-1]["nid"] == A + "test_2"
+
+
+def test_a_client_that_is_cut_off_takes_pytest_with_it(warm: Warm) -> None:
+    """Also in the middle of a test that hangs: a step that is interrupted leaves nothing at work."""
+    warm.project.write(test_a=WAITS + "def test_1():\n    open('pid', 'w').write(str(os.getpid())); until('never')\n")
+    warm.start()
+    argv = [sys.executable, str(WARM), "chunk", "--socket", warm.socket]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=warm.project.top)
+    assert client.stdin is not None
+    client.stdin.write(json.dumps({"tests": [{"nid": A + "test_1"}]}).encode())
+    client.stdin.close()
+    place = warm.project.top / "pid"
+    until(lambda: place.exists() and place.read_text())
+    client.kill()
+    client.wait(LIMIT)
+    until(lambda: gone(int(place.read_text())))
+
+
+def test_what_passed_shares_lines(warm: Warm) -> None:
+    """A worker and a master handle each line: a thousand results need a few, none of them longer than is safe."""
+    warm.project.write(test_a="import pytest\n@pytest.mark.parametrize('n', range(1000))\ndef test_1(n): pass\n")
+    warm.start()
+    tests = [{"nid": f"{A}test_1[{n}]"} for n in range(1000)]
+    argv = [sys.executable, str(WARM), "chunk", "--socket", warm.socket]
+    asked = json.dumps({"tests": tests})
+    done = subprocess.run(argv, input=asked, capture_output=True, text=True, cwd=warm.project.top, check=True)
+    results = [one for one in events_in(done.stdout) if one["event"] == "result"]
+    assert sorted(one["nid"] for one in results) == sorted(one["nid"] for one in tests)
+    assert all(one["seconds"] >= 0 for one in results)
+    lines = done.stdout.splitlines()
+    assert len(lines) < 150
+    assert max(map(len, lines)) < 3002
 
 
 def test_a_crash_is_told_with_the_test_it_happened_in(warm: Warm) -> None:

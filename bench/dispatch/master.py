@@ -56,7 +56,7 @@ def pytest_configure(config):
 
 def run(options: Options) -> Report:
     """Both projects, three landings each; quick: the smaller project and one landing."""
-    report = Report("dispatch_master", options.seed)
+    report = Report("master", options.seed)
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)

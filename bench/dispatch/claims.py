@@ -126,7 +126,7 @@ def _quantile(values: list[float], share: float) -> float:
 
 def run(options: Options) -> Report:
     """Both databases."""
-    report = Report("dispatch_claims", options.seed)
+    report = Report("claims", options.seed)
     tests = 3000 if options.quick else TESTS
     rows: list[list[object]] = []
 
