@@ -99,9 +99,11 @@ class Aftermath:
     def nobody_enters_a_blocked_gate(self) -> None:
         """S2: nothing is admitted while another landing is taken back."""
         blocking = [one for one in self.stays() if one.state in BLOCKING]
-        for entry in (one for one in self.stays() if one.state == "preparing"):
-            against = [one for one in blocking if one.begin < entry.begin < one.end and one.landing != entry.landing]
-            assert not against, f"landing {entry.landing} was admitted against {against}"
+        for landing, moves in self.transitions.items():
+            for before, after, at in moves:
+                if before == "queued" and after in gate_rules.ADMITTED:
+                    against = [one for one in blocking if one.begin < at < one.end and one.landing != landing]
+                    assert not against, f"landing {landing} was admitted against {against}"
 
     def only_what_passed_is_deployed(self) -> None:
         """S3: a landing enters production from PASSED (or a halt in it), and its tests passed on that very tree."""
