@@ -27,11 +27,12 @@ class Build(build.Build):
         try:
             yield super().startBuild(workerforbuilder)
         except Exception:
-            if self.buildid is None or self.finished:
+            build: Any = self  # Buildbot's own annotations have it unbegun for ever
+            if build.buildid is None or build.finished:
                 raise
             gone = workerforbuilder.worker is None
             log.err(None, f"buildbot_cd: {self} could not begin; {'its worker has gone' if gone else 'it ends'}")
-            if self._preparation_step is not None and self._preparation_step.stepid is not None:
-                step = self._preparation_step.stepid
+            if build._preparation_step is not None and build._preparation_step.stepid is not None:
+                step = build._preparation_step.stepid
                 yield self.master.data.updates.finishStep(step, RETRY if gone else EXCEPTION, False)
             yield self.buildFinished(["worker", "lost"] if gone else ["not", "begun"], RETRY if gone else EXCEPTION)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from buildbot_cd.cli.demo.site import Site
 from buildbot_cd.testing.yard import Yard
 
@@ -42,8 +44,11 @@ class Pair:
         """Wait until every worker is connected to both."""
         wanted = set(self.yard.site.workers)
         for site in self.masters:
-            number = self.number(site)
-            self.yard.until(lambda site=site, n=number: connected(site, n) >= wanted, "the workers to connect")
+            all_here = partial(self._has, site, self.number(site), wanted)
+            self.yard.until(all_here, "the workers to connect")
+
+    def _has(self, site: Site, number: int, wanted: set[str]) -> bool:
+        return connected(site, number) >= wanted
 
     def number(self, site: Site) -> int:
         """The master's number in the database."""

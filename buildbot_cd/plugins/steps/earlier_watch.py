@@ -19,6 +19,7 @@ async def earlier_record(build: Build, step: str) -> list[dict[str, Any]]:
 
     A look that was not written to its end is not in it.
     """
+    assert build.master is not None
     data: Any = build.master.data
     builds = [one for request in build.requests for one in await data.get(("buildrequests", str(request.id), "builds"))]
     for one in sorted(builds, key=lambda told: -int(told["buildid"])):

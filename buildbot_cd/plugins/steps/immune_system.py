@@ -88,7 +88,7 @@ class ImmuneSystem(FleetStep):
         watch = Watch(self.buildmaster.reactor, self.immune, hosts)
         arms = self._arms(rollout)
         self._looking = (rollout.id, arms)
-        self._samples = await self.addLog(SAMPLES, "t")
+        self._samples: Any = await self.addLog(SAMPLES, "t")
         try:
             known = await self._interrupted(watch, arms)
             judge, had = known or (await self._judge(watch, rollout, arms, seconds), [])

@@ -20,7 +20,7 @@ else:
 F = TypeVar("F", bound="Callable[..., Any]")
 NO_PYTEST = ""
 try:
-    import pytest
+    import pytest as pytest  # noqa: PLC0414 - the programs beside this file take it from here
 except ImportError as problem:  # told as an event: there is nobody else to read it
     NO_PYTEST = f"{sys.executable} cannot import pytest: {problem}; name the project's own interpreter"
 

@@ -135,14 +135,21 @@ class Line:
 
 def served(options: argparse.Namespace, rest: list[str], channel: socket.socket, writing: int) -> int:
     """pytest, from collection to the end of the last chunk."""
-    import cd_plugin as base  # and what needs pytest: clients have no use for it
+    # clients have no use for what needs pytest
+    if TYPE_CHECKING:
+        from buildbot_cd.worker.tests import cd_plugin as base
+        from buildbot_cd.worker.tests.cd_chunks import Warm
+        from buildbot_cd.worker.tests.cd_run import recording
+    else:
+        import cd_plugin as base
 
     line = Line(writing)
     if base.NO_PYTEST:
         line.event("error", nid=None, path=None, text=base.NO_PYTEST)
         return 4
-    from cd_chunks import Warm
-    from cd_run import recording
+    if not TYPE_CHECKING:
+        from cd_chunks import Warm
+        from cd_run import recording
 
     files = listed(options.files) if options.files else None
     names = Names(os.getcwd())
