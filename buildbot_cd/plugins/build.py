@@ -27,12 +27,12 @@ class Build(build.Build):
         try:
             yield super().startBuild(workerforbuilder)
         except Exception:
-            build: Any = self  # Buildbot's own annotations have it unbegun for ever
-            if build.buildid is None or build.finished:
+            mine: Any = self  # Buildbot's own annotations have it unbegun for ever
+            if mine.buildid is None or mine.finished:
                 raise
             gone = workerforbuilder.worker is None
             log.err(None, f"buildbot_cd: {self} could not begin; {'its worker has gone' if gone else 'it ends'}")
-            if build._preparation_step is not None and build._preparation_step.stepid is not None:
-                step = build._preparation_step.stepid
-                yield self.master.data.updates.finishStep(step, RETRY if gone else EXCEPTION, False)
-            yield self.buildFinished(["worker", "lost"] if gone else ["not", "begun"], RETRY if gone else EXCEPTION)
+            results, preparing = RETRY if gone else EXCEPTION, mine._preparation_step  # noqa: SLF001 - it has no other name
+            if preparing is not None and preparing.stepid is not None:
+                yield mine.master.data.updates.finishStep(preparing.stepid, results, False)
+            yield self.buildFinished(["worker", "lost"] if gone else ["not", "begun"], results)

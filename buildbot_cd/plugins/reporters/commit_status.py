@@ -38,10 +38,11 @@ STATES = {
     "reverted": ("failure", "was taken back"),
     "evicted": ("failure", "was taken back with another change"),
     "halted": ("error", "waits for a person"),
+    "escaped": ("failure", "carried a failure past its tests, which was found later"),
 }
 """By kind of message: the state in GitHub's words, and what becomes of the commit."""
 
-LAST = frozenset({"live", "bypassed", "reverted", "evicted"})
+LAST = frozenset({"live", "bypassed", "reverted", "evicted", "escaped"})
 """What is told of a landing that has ended."""
 
 
