@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C or Ctrl-D, as shells have it for the former."""
 
 
 class Command(Protocol):
@@ -94,8 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CdError as error:
         print(f"buildbot-cd {given.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # EOFError: a question was answered with the end of the input
         return INTERRUPTED
     except BrokenPipeError:  # `buildbot-cd status | head`
         sys.stderr.close()
+        return 1
+    except OSError as error:  # a file that cannot be written, a program that is not there
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"buildbot-cd {given.command}: {place}{error.strerror or error}", file=sys.stderr)
         return 1

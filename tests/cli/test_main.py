@@ -89,6 +89,36 @@ def test_a_password_in_an_address_is_not_told(capsys: pytest.CaptureFixture[str]
     assert "secret" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("raised", "status", "says"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/srv/cd.yaml"),
+            1,
+            "buildbot-cd queue: /srv/cd.yaml: Permission denied\n",
+        ),
+        (OSError("no line"), 1, "buildbot-cd queue: no line\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (EOFError(), 130, ""),
+    ],
+)
+def test_nobody_is_shown_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    status: int,
+    says: str,
+) -> None:
+    """What the system refuses is told with its place; Ctrl-C and Ctrl-D end in silence."""
+
+    def fails(_given: argparse.Namespace) -> int:
+        raise raised
+
+    monkeypatch.setattr("buildbot_cd.cli.commands.queue.run", fails)
+    assert run("queue") == status
+    assert capsys.readouterr().err == says
+
+
 @pytest.mark.parametrize("name", sorted(set(main.names()) - ASK_NOBODY))
 def test_every_command_speaks_json(name: str) -> None:
     """For scripts; those that are left out write for a program as they are."""

@@ -44,6 +44,14 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, as the data API gives it")
 
 
+class Unreachable(CdError):
+    """No master answers; ``what`` says so without the ways out that most commands have."""
+
+    def __init__(self, url: str, error: OSError) -> None:
+        self.what = f"no master answers at {url} ({getattr(error, 'reason', error)})"
+        super().__init__(f"{self.what}: start it, or name it with --master or {URL}")
+
+
 class Client:
     """Asks one master. Raises CdError with place and remedy where it does not answer."""
 
@@ -104,7 +112,7 @@ class Client:
                 raise CdError(f"{self.url} does not take {user} with that password") from error
             raise CdError(f"signing in at {self.url} failed: {error}") from error
         except OSError as error:
-            raise CdError(_unreachable(self.url, error)) from error
+            raise Unreachable(self.url, error) from error
 
     def _open(self, request: urllib.request.Request) -> dict[str, Any]:
         try:
@@ -113,7 +121,7 @@ class Client:
         except urllib.error.HTTPError as error:
             raise _refusal(request.full_url, error) from error
         except OSError as error:
-            raise CdError(_unreachable(self.url, error)) from error
+            raise Unreachable(self.url, error) from error
         except (ValueError, TypeError) as error:
             raise CdError(f"{request.full_url} does not answer in JSON: is this a Buildbot master?") from error
 
@@ -125,11 +133,6 @@ def _password(user: str, file: Path | None) -> str:
         return file.read_text("utf-8").strip()
     except (OSError, UnicodeError) as error:
         raise CdError(f"--password-file {file} cannot be read: {error}") from error
-
-
-def _unreachable(url: str, error: OSError) -> str:
-    reason = getattr(error, "reason", error)
-    return f"no master answers at {url} ({reason}): start it, or name it with --master or {URL}"
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> CdError:

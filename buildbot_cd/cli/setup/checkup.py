@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.cli.asking.client import Client
+from buildbot_cd.cli.asking.client import Client, Unreachable
 from buildbot_cd.config.master import load_master
 from buildbot_cd.core.wire import Joiner
 from buildbot_cd.engine.fleet_request import settings_of
@@ -43,6 +43,10 @@ class Finding:
 
 def examine(facts: Facts, file: Path, parts: frozenset[str]) -> Iterator[Finding]:
     """Findings, part by part, as they are made."""
+    if not file.exists():
+        remedy = f"buildbot-cd init {facts.folder} writes it; one that lies elsewhere is named with --config"
+        yield Finding("config", ok=False, text=f"there is no {file}", remedy=remedy)
+        return
     try:
         config = load_master(file)
     except CdError as error:
@@ -65,8 +69,12 @@ def _master(facts: Facts, config: MasterConfig) -> Iterator[Finding]:
     try:
         client = Client(facts.pages)
         gates = client.rows("gates", "gates")
+    except Unreachable as error:
+        remedy = f"buildbot start {facts.folder}; its twistd.log says more"
+        yield Finding("master", ok=False, text=error.what, remedy=remedy)
+        return
     except CdError as error:
-        remedy = f"buildbot restart {facts.folder}; its twistd.log says more"
+        remedy = f"buildbot reconfig {facts.folder}, which reads what is new in master.cfg; its twistd.log says more"
         yield Finding("master", ok=False, text=str(error), remedy=remedy)
         return
     yield Finding("master", ok=True, text=f"{facts.pages} answers, with {len(gates)} gate")
@@ -105,9 +113,13 @@ def _push_right(config: MasterConfig) -> Finding:
     with tempfile.TemporaryDirectory() as folder:
 
         def git(*argv: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                ["git", *argv], cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
-            )
+            call = ["git", *argv]
+            try:
+                return subprocess.run(
+                    call, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
+                )
+            except subprocess.TimeoutExpired:
+                return subprocess.CompletedProcess(call, 1, "", f"no answer within {SECONDS:g} s")
 
         git("init", "--quiet", "--bare", ".")
         tree = git("hash-object", "-t", "tree", "-w", "/dev/null").stdout.strip()

@@ -110,7 +110,8 @@ class SqlRollouts:
         return tuple(sorted((HostRow(*row) for row in rows), key=attrgetter("host")))
 
     def put_hosts(self, ident: int, rows: Iterable[HostRow]) -> None:
-        if self.get(ident) is None:
+        known = sa.select(table.c.id).where(table.c.id == ident)  # not all of it: a plan names every host
+        if not fits(ident) or one(self._conn, known) is None:
             raise missing("rollout", ident)
         last = {host.host: host for host in (stored_host(ident, row) for row in rows)}
         upsert(self._conn, rollout_host, [asdict(host) for host in last.values()])
