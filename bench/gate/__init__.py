@@ -23,7 +23,7 @@ from bench.report import Options, Report, Target, table
 
 MOST = 1.5
 ROUNDS = {True: 5, False: 20}
-STREAM = {True: 6, False: 30}
+STREAM = {True: 6, False: 12}
 """Landings that are pushed at once."""
 
 

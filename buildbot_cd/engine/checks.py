@@ -16,7 +16,7 @@ from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
 from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
 from buildbot_cd.core.landing.verdict import ABSENT, FAILED, PASSED, UNKNOWN
 from buildbot_cd.core.selection import MissingTag
-from buildbot_cd.engine import proofs, stress
+from buildbot_cd.engine import plans, proofs, stress
 from buildbot_cd.engine.refs import branch_of
 from buildbot_cd.engine.stress import STRESS, StressPlan
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, PlannedTest, RunState, WorkState
@@ -85,13 +85,9 @@ class Checks:
         if self.plan.pool:
             key = f"{intent.key}#tests"
             run = tx.runs.create(key, intent.gate, intent.landing, "gate", revision, now)
-            landing = tx.landings.get(intent.landing or 0)
-            span = {
-                "base": intent.payload["base"],
-                "head": intent.payload["head"],
-                "message": landing.message[:20_000] if landing else "",
-            }
-            self._part(tx, intent, f"{key}#plan", "cd-plan", revision, {"cd_run": run.id, "cd_range": span}, now)
+            told = plans.span(tx.landings.get(intent.landing or 0))
+            span = {**told, "base": intent.payload["base"], "head": intent.payload["head"]}
+            self._part(tx, intent, f"{key}#plan", plans.BUILDER, revision, {"cd_run": run.id, "cd_range": span}, now)
 
     def _stressed(self, tx: Tx, intent: Intent, outcome: dict[str, Any] | None, now: float) -> dict[str, Any] | None:
         """The run's verdict, once its new tests were run over and over."""
@@ -106,17 +102,26 @@ class Checks:
     def _second_look(self, tx: Tx, intent: Intent, now: float) -> dict[str, Any] | None:
         failing = [str(one) for one in intent.payload["failing"]]
         builders = [one.removeprefix(BUILDER) for one in failing if one.startswith(BUILDER)]
-        tests = [one for one in failing if not one.startswith(BUILDER)]
+        tests = [one for one in failing if not one.startswith((BUILDER, plans.MAP))]
+        maps = [one for one in failing if one.startswith(plans.MAP)]
         sides = (("retry", str(intent.payload["candidate"])), ("base", str(intent.payload["tested"])))
         if intent.state is IntentState.PENDING:
             tx.outbox.start(intent.key, now, None)
             for side, revision in sides:
                 self._start_side(tx, intent, side, revision, tests, builders, now)
+                if maps:
+                    told = plans.start(tx, intent, side, revision, now)
+                    self._part(tx, intent, plans.key_of(intent, side), plans.BUILDER, revision, told, now)
             return None
         found = {side: self._side(tx, intent, side, tests, builders, now) for side, _ in sides}
+        if any(maps and self._unplanned(tx, intent, side) for side, _ in sides):
+            return None
         if any(one is None for one in found.values()):
             return None
-        outcomes = {side: dict(one or {}) for side, one in found.items()}
+        outcomes = {
+            side: {**(one or {}), **{name: plans.word(tx, intent, side, now) for name in maps}}
+            for side, one in found.items()
+        }
         first = tx.runs.by_key(f"{intent.payload['checks']}#tests")
         if first is None:
             return outcomes
@@ -164,6 +169,10 @@ class Checks:
         run = tx.runs.by_key(f"{intent.key}#{side}")
         ran = {one.nid: one for one in tx.runs.tests(run.id)} if run else {}
         return found | {nid: _test_word(ran.get(nid), side) for nid in tests}
+
+    def _unplanned(self, tx: Tx, intent: Intent, side: str) -> bool:
+        part = _parts(tx, intent).get(plans.key_of(intent, side))
+        return part is None or part.result is None
 
     def outcome_of(self, tx: Tx, intent: Intent, key: str, now: float) -> dict[str, Any] | None:
         """How a sharded run of this effect ended, or None while it goes on; starts shards as they are needed."""

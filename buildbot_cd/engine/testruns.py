@@ -35,7 +35,9 @@ from buildbot_cd.core.selection.budget import chances, within
 from buildbot_cd.engine.claims import Ask, claim
 from buildbot_cd.engine.learning import Learning, failed_again
 from buildbot_cd.engine.logs import logged
+from buildbot_cd.errors import SelectionError
 from buildbot_cd.store.rows import HARMLESS, PlannedTest, RunState
+from buildbot_cd.store.text import LONGEST_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -117,6 +119,7 @@ class TestRuns:
         ``near`` is what the function map and the history know; ``budget`` are seconds that the run may take. Raises
         SelectionError if tags, rules and requirements contradict each other.
         """
+        _storable(tests)
         ruled = with_rules(tests, test_rules(repository))
         mode = Mode(repository.missing_tags)
         near = near or Reached()
@@ -333,6 +336,15 @@ class TestRuns:
         """End the run; ``error`` says why it has no answer."""
         await self.store.transact(lambda tx: tx.runs.finish(run, self.now(), error))
         self.changed(run)
+
+
+def _storable(tests: Sequence[Test]) -> None:
+    """Raises SelectionError for a name that no database can look up: the change that brings it has to mend it."""
+    long = next((one.nid for one in tests if len(one.nid.encode(errors="replace")) > LONGEST_KEY), None)
+    if long is not None:
+        raise SelectionError(
+            f"the test {long[:60]!r}... has a name of more than {LONGEST_KEY} bytes: give its parameters short ids"
+        )
 
 
 OPEN = frozenset({RunState.PLANNING, RunState.RUNNING})

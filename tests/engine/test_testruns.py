@@ -12,7 +12,7 @@ from buildbot_cd.config import parse_repository
 from buildbot_cd.core.selection import Change, Test, Unit, UnitChange
 from buildbot_cd.core.selection.function_map import FILE, key
 from buildbot_cd.engine.testruns import TestRuns
-from buildbot_cd.errors import StoreError
+from buildbot_cd.errors import SelectionError, StoreError
 from buildbot_cd.store import MemoryStore
 from buildbot_cd.store.rows import PlannedTest, TestResult
 
@@ -68,6 +68,16 @@ def test_a_run_goes_from_plan_to_end() -> None:
     assert yard.now(yard.runs.counts(run)).done == 6
     rows = yard.store.transact_now(lambda tx: tx.durations.get("trunk"))
     assert set(rows) == {one.nid for one in tests}
+
+
+def test_a_name_that_cannot_be_kept_is_the_changes_own_mistake() -> None:
+    """A parameter of thousands of characters is told with the remedy, before anything is written."""
+    yard = Yard()
+    run = yard.now(yard.runs.create("k", "gate", "abc")).id
+    tests = [Test(f"pytest:t/a.py::t[{'ä' * 700}]", "t/a.py", frozenset())]
+    with pytest.raises(SelectionError, match=r"more than 1200 bytes: give its parameters short ids"):
+        yard.now(yard.runs.plan(run, tests, parse_repository("", "x"), Change(("a",)), 1.0))
+    assert yard.now(yard.runs.tests(run)) == ()
 
 
 def test_a_chain_is_claimed_whole() -> None:

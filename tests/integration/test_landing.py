@@ -63,7 +63,9 @@ def test_new():
 
 
 def test_a_new_test_that_flakes_is_set_aside_in_its_author_s_name(yard: Yard) -> None:
-    """It passes with its landing, fails in the fourth of ten more runs, and does not count from then on."""
+    """It passes with its landing, fails in the fourth of ten more runs, and does not count from then on. A change that
+    breaks the repository's map is taken back meanwhile, and holds nobody up.
+    """
     yard.start()
     yard.push("ada", "good")
     yard.comes_to("live")
@@ -74,6 +76,8 @@ def test_a_new_test_that_flakes_is_set_aside_in_its_author_s_name(yard: Yard) ->
     assert (order["test"], order["by"]) == ("pytest:tests/test_new.py::test_new", "gate")
     assert order["owner"].startswith("grace@")
     assert len(yard.lines("runs.log")) == 4
+    yard.push("ada", "{", path=".buildbot-cd.yaml")
+    assert "map:.buildbot-cd.yaml failed twice" in yard.comes_to("reverted", 3)["reason"]
 
 
 COLLAPSING = """

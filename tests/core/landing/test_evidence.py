@@ -17,10 +17,10 @@ ROWS = re.findall(
 
 
 def test_the_page_has_its_rows() -> None:
-    """Seventeen kinds of failure, nineteen steps and sixteen rows of other teams: none is without a test."""
+    """Nineteen kinds of failure, nineteen steps and sixteen rows of other teams: none is without a test."""
     page = (ROOT / "docs/reference/gate-evidence.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.endswith("| test |")]
-    assert len(rows) == len(ROWS) == 17 + 19 + 16
+    assert len(rows) == len(ROWS) == 19 + 19 + 16
 
 
 @pytest.mark.parametrize(("path", "name"), sorted(set(ROWS)))
