@@ -26,7 +26,8 @@ def test_each_kind_of_evidence_adds_to_it() -> None:
 def test_a_recorded_selection_tells_of_tests_that_it_left_out() -> None:
     """One that was recorded before this was told, or holds something else there, tells nothing."""
     assert reckoned({"near": {"t::a": 0.4}}, "t::a") == 0.4
-    assert [reckoned(one, "t::a") for one in ({}, {"near": {}}, {"near": []}, {"near": {"t::a": "x"}})] == [None] * 4
+    others: list[dict[str, object]] = [{}, {"near": {}}, {"near": []}, {"near": {"t::a": "x"}}]
+    assert [reckoned(one, "t::a") for one in others] == [None] * 4
 
 
 def test_a_test_without_an_entry_ran_nothing_that_is_known() -> None:
