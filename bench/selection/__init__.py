@@ -86,7 +86,9 @@ def _forgotten(report: Report, outcomes: dict[str, tuple[Base, Outcome]], seed: 
     print(f"tags of failing tests, each forgotten with probability {FORGOTTEN}:\n")
     table(["project", "changes", "forgotten", "told %", "false ones a change"], _texts(told))
     print(f"\nescapes of them, looked for among {LANDINGS} landings:\n")
-    table(["project", "flake rate", "way", "first guess %", "named %", "wrongly named %", "runs"], _texts(found))
+    table(
+        ["project", "flake rate", "way", "first guess %", "named %", "wrongly named %", "runs", "rounds"], _texts(found)
+    )
     report.ours["forgotten tags"] = {str(row[0]): dict(zip(("told %", "false"), row[3:], strict=True)) for row in told}
     report.ours["culprits"] = {" ".join(str(one) for one in row[:3]): row[3:] for row in found}
     print()

@@ -102,14 +102,15 @@ class Searches:
     right: int = 0
     wrong: int = 0
     runs: int = 0
+    rounds: int = 0
     first: int = 0
     """Searches in which the culprit was the most suspected one before anything ran."""
 
     def row(self) -> list[object]:
-        """First guess right, named right, named wrong, runs."""
+        """First guess right, named right, named wrong, runs, rounds of runs at once."""
         each = max(self.count, 1)
         shares = [round(100 * one / each, 1) for one in (self.first, self.right, self.wrong)]
-        return [*shares, round(self.runs / each, 1)]
+        return [*shares, round(self.runs / each, 1), round(self.rounds / each, 1)]
 
 
 def searches(
@@ -144,26 +145,29 @@ def _asker(culprit: int, flake: float, rng: random.Random) -> Callable[[int], bo
     return lambda position: position >= culprit or rng.random() < flake
 
 
-def _note(found: Searches, culprit: int, named: int | None, runs: int) -> None:
+def _note(found: Searches, culprit: int, named: int | None, runs: int, rounds: int) -> None:
     found.count += 1
     found.runs += runs
+    found.rounds += rounds
     found.right += named == culprit
     found.wrong += named is not None and named != culprit
 
 
-def _ours(weights: Sequence[float], ask: Callable[[int], bool], flake: float) -> tuple[int | None, int]:
+def _ours(weights: Sequence[float], ask: Callable[[int], bool], flake: float) -> tuple[int | None, int, int]:
     probes: list[Probe] = []
+    rounds = 0
     while True:
         step = next_step(weights, probes, Limits(flake=max(flake, 0.01)), IDLE)
         if isinstance(step, Ended):
-            return (step.culprit if step.why is Why.CULPRIT else None), len(probes)
+            return (step.culprit if step.why is Why.CULPRIT else None), len(probes), rounds
+        rounds += 1
         probes += [Probe(at, ask(at)) for at in step.positions]
 
 
-def _plain(ask: Callable[[int], bool]) -> tuple[int, int]:
+def _plain(ask: Callable[[int], bool]) -> tuple[int, int, int]:
     """As ``git bisect`` does: every answer is believed."""
     good, bad, runs = 0, LANDINGS, 0
     while bad - good > 1:
         middle, runs = (good + bad) // 2, runs + 1
         good, bad = (good, middle) if ask(middle) else (middle, bad)
-    return bad, runs
+    return bad, runs, runs

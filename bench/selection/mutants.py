@@ -144,7 +144,8 @@ def _edited(data: bytes, node: Any, text: str) -> bytes | None:
         return b"".join(lines[: node.lineno - 1] + lines[node.end_lineno :])
     first, last = node.lineno - 1, node.end_lineno - 1
     head = b"".join(lines[:first]) + lines[first][: node.col_offset]
-    return head + text.encode() + lines[last][node.end_col_offset :] + b"".join(lines[last + 1 :])
+    tail: bytes = lines[last][node.end_col_offset :] + b"".join(lines[last + 1 :])
+    return head + text.encode() + tail
 
 
 def _parses(text: bytes) -> bool:

@@ -97,7 +97,7 @@ def run(project: Project, where: Path, tests: list[Test], *, recorded: bool) -> 
 
 
 def _note(ran: Ran, event: dict[str, Any]) -> None:
-    kind, nid = event["event"], event.get("nid")
+    kind, nid = event["event"], str(event.get("nid"))
     if kind == "result":
         ran.outcomes[nid], ran.seconds[nid] = event["outcome"], event["seconds"]
     elif kind in {"missing", "lost"}:

@@ -111,5 +111,6 @@ def entries_of(tests: list[Test], seed: int) -> tuple[dict[str, Entry], UnitChan
     keys = np.array([key(*name.split("::")) for name in names], dtype="<u4")
     chooser = np.random.default_rng(seed)
     entries = {test.nid: Entry(np.unique(chooser.choice(keys, EACH)).tobytes(), 0.0) for test in tests}
-    touched = [Unit(*name.split("::"), f"{name} changed") for name in rng.sample(names, FILES)]
+    split = [name.partition("::") for name in rng.sample(names, FILES)]
+    touched = [Unit(path, name, f"{path}::{name} changed") for path, _, name in split]
     return entries, UnitChange(touched, {one.path for one in touched}, whole=True)

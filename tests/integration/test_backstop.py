@@ -100,6 +100,7 @@ def the_map_is_asked(yard: Yard) -> None:
 
 def gate_run(yard: Yard, landing: int) -> dict[str, Any]:
     """The run that the landing had to pass."""
+    run: dict[str, Any]
     (run,) = [one for one in yard.site.get(f"cd/landings/{landing}/runs")["runs"] if one["kind"] == "gate"]
     return run
 

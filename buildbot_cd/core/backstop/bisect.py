@@ -25,6 +25,9 @@ CHANCE = 0.3
 CONFIRM = 2
 """So many more looks at the revision that failed before anybody is suspected."""
 
+STANDS_OUT = 0.3
+"""Of what is believed so much on one suspect has it looked at on both sides at once: a good suspicion ends it there."""
+
 
 class Why(StrEnum):
     """How the search ended."""
@@ -141,7 +144,7 @@ def _where(belief: Belief, idle: int) -> tuple[int, ...]:
     places = (belief.older, *belief.suspects)
     end, mass = len(belief.suspects), sum(places)
     best = max(range(end + 1), key=lambda at: places[at])
-    if places[best] > 0.5 * mass:
+    if places[best] > STANDS_OUT * mass:
         return tuple(dict.fromkeys((max(best - 1, 0), best)))
     below = list(accumulate(one / mass for one in places))
     shares = (part / (idle + 1) for part in range(1, idle + 1))
