@@ -33,6 +33,7 @@ TEXTS = st.one_of(st.sampled_from(["", "plain", "it's", "\x00", "\ud800", "%s {}
 TIMES = st.integers(0, 20).map(float)
 KEYS = st.sampled_from(["k1", "k2", "k3", "k4\x00"])
 NIDS = st.sampled_from(["t1", "t2", "t3", "t4", "t5"])
+SHARES = st.sampled_from([0.0, 0.5, 1.0])
 WORKERS = st.sampled_from(["w1", "w2"])
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), TEXTS)
 JSON = st.dictionaries(st.sampled_from(["a", "b", "\x00"]), st.one_of(SCALARS, st.lists(SCALARS, max_size=3)))
@@ -267,10 +268,10 @@ class RunAgreement(Agreement):
     def run_planned_badly(self, ident: int, test: list[PlannedTest]) -> None:
         self.same(lambda tx: tx.runs.plan(ident, [*test, test[0]], {}, None, 5.0))
 
-    @rule(ident=RUNS, worker=WORKERS, at=TIMES, most=st.integers(0, 3), along=st.integers(0, 2))
-    def run_claimed(self, ident: int, worker: str, at: float, most: int, along: int) -> None:
+    @rule(ident=RUNS, worker=WORKERS, at=TIMES, most=st.integers(0, 3), along=st.integers(0, 2), share=SHARES)
+    def run_claimed(self, ident: int, worker: str, at: float, most: int, along: int, share: float) -> None:
         def claim(tx: Tx) -> object:
-            seen = tx.runs.look(ident, 4)
+            seen = tx.runs.look(ident, 1, share)
             nids = [test.nid for test in (*seen.ready[:most], *seen.waiting[:along])]
             return seen, tx.runs.take(ident, worker, nids, at, at + 3)
 
