@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, warm
+from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, restarted, warm
 from buildbot_cd.core.dispatch.leases import CRASHES, Held, lease, to_copy
 from buildbot_cd.store.rows import PlannedTest, Share, TestResult
 
@@ -29,10 +29,14 @@ SPARE = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A worker that asks for tests of a run; ``alone`` if no other shard shares the run."""
+    """A worker that asks for tests of a run; ``alone`` if no other shard shares the run.
+
+    ``restarts`` if its runner is started anew for every chunk.
+    """
 
     worker: str
     alone: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
     known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
     pool = 1 if any(ask.alone for ask in asks) else pool
     costs = [one.overhead for one in known.values() if one.overhead is not None]
-    pace = warm(sum(costs) / len(costs) if costs else overhead)
+    pacing = restarted if any(ask.restarts for ask in asks) else warm
+    pace = pacing(sum(costs) / len(costs) if costs else overhead)
     found = _look(tx, run, len(asks), pool, pace)
     doomed = _doom(tx, run, found, now)
     if doomed:
