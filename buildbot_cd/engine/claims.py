@@ -6,29 +6,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, warm
+from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, restarted, warm
 from buildbot_cd.core.dispatch.leases import CRASHES, Held, lease, to_copy
 from buildbot_cd.store.rows import PlannedTest, Share, TestResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from buildbot_cd.core.dispatch import Pace
     from buildbot_cd.store.interface import Tx
     from buildbot_cd.store.rows import Look, QueuedTest
 
-OFFERED = 500
+OFFERED = 100
 """A claim is shown so many tests,"""
 
 OFFERED_EACH = 20
-"""and so many more for each that asks: enough for their chunks."""
+"""and so many more for each that asks: but at least enough for their chunks,"""
+
+SPARE = 1.5
+"""and half of that again: some are faster than others, and some may not take what comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A worker that asks for tests of a run; ``alone`` if no other shard shares the run."""
+    """A worker that asks for tests of a run; ``alone`` if no other shard shares the run.
+
+    ``restarts`` if its runner is started anew for every chunk.
+    """
 
     worker: str
     alone: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +55,16 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
     Claims that nobody keeps alive are given up before. A test in which two runners died is ended as an error.
     """
     tx.runs.expire(run, now)
-    found = _look(tx, run, len(asks))
+    known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
+    pool = 1 if any(ask.alone for ask in asks) else pool
+    costs = [one.overhead for one in known.values() if one.overhead is not None]
+    pacing = restarted if any(ask.restarts for ask in asks) else warm
+    pace = pacing(sum(costs) / len(costs) if costs else overhead)
+    found = _look(tx, run, len(asks), pool, pace)
     doomed = _doom(tx, run, found, now)
     if doomed:
-        found = _look(tx, run, len(asks))
-    known = {name: Speed(mean, n, overhead) for name, (mean, n, overhead) in tx.durations.speeds(gate).items()}
-    alone = any(ask.alone for ask in asks)
-    costs = [one.overhead for one in known.values() if one.overhead is not None]
-    pace = warm(sum(costs) / len(costs) if costs else overhead)
-    offer, askers = _offer(found, asks, known, 1 if alone else pool)
+        found = _look(tx, run, len(asks), pool, pace)
+    offer, askers = _offer(found, asks, known, pool)
     assigned = assign(askers, offer, pace) if offer.ready else {}
     estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)} if assigned else {}
     dealt = [
@@ -69,8 +78,9 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
     return Given(shares, doomed)
 
 
-def _look(tx: Tx, run: int, askers: int) -> Look:
-    return tx.runs.look(run, OFFERED + OFFERED_EACH * askers)
+def _look(tx: Tx, run: int, askers: int, pool: int, pace: Pace) -> Look:
+    part = SPARE * askers / (pace.k * pool)
+    return tx.runs.look(run, OFFERED + OFFERED_EACH * askers, part, SPARE * askers * pace.least)
 
 
 def _doom(tx: Tx, run: int, found: Look, now: float) -> tuple[str, ...]:

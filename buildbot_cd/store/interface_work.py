@@ -52,10 +52,12 @@ class Runs(Protocol):
         Requirements outside of the run do not count. Raises StoreError if a nid comes twice.
         """
 
-    def look(self, ident: int, most: int) -> Look:
+    def look(self, ident: int, most: int, share: float = 0.0, seconds: float = 0.0) -> Look:
         """What can be claimed: at most ``most`` tests that may run, and as many that wait for others.
 
-        Both by falling rank and then by position. Nothing of a run that is not RUNNING.
+        More, if so many are less than ``share`` (up to 1) of all that nobody has taken, or if at their mean estimate
+        they would take less than ``seconds``. Both by falling rank and then by position. Nothing of a run that is not
+        RUNNING.
         """
 
     def take(

@@ -124,6 +124,28 @@ def test_all_that_ask_at_once_are_answered_together() -> None:
     assert set(found["slow"]).isdisjoint(found["other"])
 
 
+def test_a_claim_of_tiny_tests_is_shown_enough_of_them() -> None:
+    """A thousand tests of a millisecond are two chunks, however few tests a claim usually looks at."""
+    yard = Yard(workers=2)
+    run = yard.planned(*(PlannedTest(f"t{n}", 0.001, 0.001) for n in range(1000)))
+    first = yard.claim(run, "w1")
+    assert len(first) > 400
+    assert len(first) + len(yard.claim(run, "w2")) == 1000
+
+
+def test_a_runner_that_starts_anew_each_time_gets_larger_chunks() -> None:
+    """What a start costs is part of what the worker's chunks cost; a pytest that stays takes smaller ones."""
+
+    def first_chunk(*, restarts: bool) -> int:
+        yard = Yard(workers=2)
+        yard.store.transact_now(lambda tx: tx.durations.put_speeds("trunk", {"w1": (0.0, 99, 5.0)}))
+        run = yard.planned(*(PlannedTest(f"t{n}", 1.0, 1.0) for n in range(100)))
+        return len(yard.now(yard.runs.claim(run, "w1", restarts=restarts)))
+
+    assert first_chunk(restarts=False) == 25  # its half, in two
+    assert first_chunk(restarts=True) == 33
+
+
 def test_a_retry_is_not_claimed_where_the_test_failed() -> None:
     """The avoided worker gets nothing while another one may come; in a run that it has for itself it does."""
     yard = Yard()

@@ -101,7 +101,9 @@ class RunTests(PytestStep):
     async def _claim_and_run(self) -> None:
         await self._warm_up()  # before the first claim: nobody else waits for what is claimed here
         while not self.stopped:
-            chunk = await self.engine.tests.claim(self.run_id, self.workername, alone=self._is_try)
+            chunk = await self.engine.tests.claim(
+                self.run_id, self.workername, alone=self._is_try, restarts=not self.is_warm
+            )
             if self.under_way and (not chunk or _suspect(chunk)):
                 drained = await self._run(())
                 if not drained or not chunk:

@@ -19,7 +19,7 @@ from buildbot_cd.store.rows import (
     Share,
     WorkState,
 )
-from buildbot_cd.store.sql.run_claims import cannot_take
+from buildbot_cd.store.sql.run_claims import cannot_take, shown
 from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import clean
 
@@ -39,16 +39,18 @@ class MemoryClaims:
         self._existing(ident)
         return tuple(test for (run, _), test in self._tables.run_tests.items() if run == ident)
 
-    def look(self, ident: int, most: int) -> Look:
+    def look(self, ident: int, most: int, share: float = 0.0, seconds: float = 0.0) -> Look:
         if self._existing(ident).state is not RunState.RUNNING:
             return Look((), (), 0.0, ())
         waiting = [test for test in self.tests(ident) if test.state is WorkState.WAITING]
         unmet = {test.nid: len(self._open(ident, test)) for test in waiting}
         ordered = sorted(waiting, key=lambda test: (-test.rank, test.position))
+        remaining = sum(test.estimate for test in waiting)
+        most = shown(most, share, seconds, len(waiting), remaining)
         return Look(
             tuple(_queued(test, 0) for test in ordered if not unmet[test.nid])[:most],
             tuple(_queued(test, unmet[test.nid]) for test in ordered if unmet[test.nid])[:most],
-            sum(test.estimate for test in waiting),
+            remaining,
             self._holders(ident),
         )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -38,13 +39,15 @@ class RunClaims:
     def __init__(self, conn: sa.Connection) -> None:
         self._conn = conn
 
-    def look(self, run: int, most: int) -> Look:
+    def look(self, run: int, most: int, share: float, seconds: float) -> Look:
         """See `interface_work.Runs.look`."""
         best = (table.c.rank.desc(), table.c.position)
         open_ = (table.c.run == run) & _WAITING
+        total = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(table.c.estimate), 0.0)).where(open_)
+        count, remaining = self._conn.execute(total).tuples().one()
+        most = shown(most, share, seconds, count, remaining)
         ready = sa.select(*_SHOWN).where(open_ & (table.c.unmet == 0)).order_by(*best).limit(most)
         waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*best).limit(most)
-        total = sa.select(sa.func.sum(table.c.estimate)).where(open_)
         names = [column.name for column in _SHOWN]
         return Look(
             tuple(QueuedTest(**dict(zip(names, row, strict=True))) for row in self._conn.execute(ready).tuples()),
@@ -52,7 +55,7 @@ class RunClaims:
                 QueuedTest(requires=tuple(from_json(row[-1])), **dict(zip(names, row[:-1], strict=True)))
                 for row in self._conn.execute(waits).tuples()
             ),
-            float(self._conn.execute(total).scalar() or 0.0),
+            float(remaining),
             self._holders(run),
         )
 
@@ -169,6 +172,12 @@ class RunClaims:
         handed = {"worker": table.c.copied_to, "copied_to": None, "started_at": None}
         plain = self._conn.execute(sa.update(table).where(which & table.c.copied_to.is_(None)).values(**_FREE)).rowcount
         return plain + self._conn.execute(sa.update(table).where(copied).values(**handed)).rowcount
+
+
+def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
+    """How many tests a claim is shown of ``count`` that are estimated to take ``remaining`` seconds."""
+    enough = seconds / remaining if remaining > 0 else 1.0
+    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
 
 
 def _later(until: float) -> sa.Case[Any]:

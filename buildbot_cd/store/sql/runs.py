@@ -83,10 +83,10 @@ class SqlRuns:
         self._queue.fill(ident, tests)
         return True
 
-    def look(self, ident: int, most: int) -> Look:
+    def look(self, ident: int, most: int, share: float = 0.0, seconds: float = 0.0) -> Look:
         if self._state(ident) is not RunState.RUNNING:
             return Look((), (), 0.0, ())
-        return self._claims.look(ident, most)
+        return self._claims.look(ident, most, share, seconds)
 
     def take(
         self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float
