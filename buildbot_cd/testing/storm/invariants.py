@@ -132,7 +132,7 @@ class Aftermath:
         )
         assert not keys, f"these effects were begun more than once: {keys}"
         rollouts = Counter(self.storm.rows("SELECT landing, key FROM cd_rollout"))
-        asked = Counter(self.storm.rows("SELECT landing, key FROM cd_intent WHERE kind = 'rollout'"))
+        asked = Counter(self.storm.rows("SELECT landing, key FROM cd_intent WHERE kind IN ('rollout', 'rollback')"))
         assert rollouts <= asked, f"rollouts without an effect: {rollouts - asked}"
         entries = {one.landing for one in self.stays() if one.state == "deploying"}
         assert {one for one, _ in rollouts} == entries, f"rollouts {rollouts} for entries {entries}"

@@ -79,5 +79,8 @@ def blow(storm: Storm, weather: Weather) -> float:
         if wanted and storm.fault(faults[-1]):  # one that hit nothing comes again
             faults.pop()
     rest = REST + EACH * storm.open_landings()
-    storm.until(storm.at_rest, "everything to come to rest", rest)
+    try:
+        storm.until(storm.at_rest, "everything to come to rest", rest)
+    finally:
+        storm.keep_records()
     return time.monotonic() - began
