@@ -194,7 +194,7 @@ def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]
     order(oscar.page, "Freeze", "Freeze the gate", f"the move {HOSTILE}")
     expect(ada.page.get_by_role("heading", name="Frozen by oscar")).to_be_visible()
     yard.push("ada", "one", f"{HOSTILE} mine\n\nTags: app\n")
-    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n")
+    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n", path="grace.txt")
     mine, hers = (ada.page.locator(".bbcd-queue tbody tr", has_text=text) for text in ("mine", "hers"))
     expect(hers).to_be_visible(timeout=SLOW)
     expect(hers.get_by_role("button", name="Hold")).to_have_attribute("aria-disabled", "true")

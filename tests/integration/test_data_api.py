@@ -193,9 +193,8 @@ def _resume_and_withdraw(yard: Yard) -> None:
 
 def _live(yard: Yard, heard: Listener) -> None:
     yard.open("test_number[3]")
-    heard.wait_for(
-        lambda event: event[0] == "cd/rollouts/1/look" and event[1]["stage"] == "half", "a look at the second stage"
-    )
+    watching = "SELECT 1 FROM cd_rollout WHERE stage = 'half' AND state = 'watching'"
+    yard.until(lambda: yard.rows(watching), "the watch of the second stage")
     words = ["promote", "--master", yard.site.url, "--reason", "traffic is too low to tell more"]
     assert main(words) == 0
     yard.comes_to("live", 1)
