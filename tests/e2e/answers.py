@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 import time
 from typing import Any
@@ -107,200 +106,6 @@ def slot(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(number: int, landing_id: int, kind: str = "gate", **more: Any) -> dict[str, Any]:
-    """A run of tests under way."""
-    body = {
-        "id": number,
-        "landing": landing_id,
-        "gate": "trunk",
-        "kind": kind,
-        "revision": sha(f"head{landing_id}"),
-        "state": "running",
-        "created_at": NOW - 158,
-        "planned_at": NOW - 150,
-        "ended_at": None,
-        "error": "",
-        "counts": {"waiting": 31, "claimed": 8, "done": 81, "failed": 0, "total": 120},
-        "workers": ["test-1", "test-2", "test-3", "test-4"],
-        "makespan": 150.0,
-        "lower_bound": 128.4,
-        "binding": "total",
-        "advice": "a fifth worker would save about 25 s",
-        "selection": {"everything": None, "chosen": 120, "left_out": 1840},
-        "missing_tags": [{"tag": "payments", "because": "rule src/cart/**", "tests": 34}],
-        "unknown_tags": [{"tag": "chekout", "nearest": "checkout"}],
-        "unknown_tests": [],
-    }
-    return {**body, **more}
-
-
-def all_done(total: int, failed: int = 0) -> dict[str, int]:
-    """Counts of a run that has ended."""
-    return {"waiting": 0, "claimed": 0, "done": total, "failed": failed, "total": total}
-
-
-def plan_of(number: int, done: int = 120, total: int = 120, failing: tuple[int, ...] = ()) -> list[dict[str, Any]]:
-    """The tests of a run on four workers, one after the other on each, longest first."""
-    chance = random.Random(number)
-    clock = dict.fromkeys(["test-1", "test-2", "test-3", "test-4"], NOW - 150.0)
-    found = []
-    for position in range(total):
-        seconds = round(max(0.4, 14 * math.exp(-position / 45) * chance.uniform(0.7, 1.3)), 2)
-        worker = min(clock, key=lambda name: clock[name])
-        ended = position < done
-        clock[worker] += seconds if ended else 0
-        found.append(
-            {
-                "run": number,
-                "nid": f"tests/test_{['cart', 'checkout', 'search', 'signup'][position % 4]}.py::test_case_{position}",
-                "position": position,
-                "estimate": seconds,
-                "rank": seconds,
-                "requires": ["tests/test_cart.py::test_case_0"] if position in (8, 12) else [],
-                "group": None,
-                "avoid_worker": None,
-                "state": "done" if ended else "waiting",
-                "worker": worker if ended else None,
-                "claimed_at": clock[worker] - seconds if ended else None,
-                "done_at": clock[worker] if ended else None,
-                "seconds": seconds if ended else None,
-                "outcome": ("failed" if position in failing else "passed") if ended else None,
-                "reasons": ["tag checkout"] if position % 3 else ["rule src/cart/** adds payments", "tag payments"],
-                "text": "assert 7 == 8\n  where 7 = total(cart)" if position in failing else "",
-            }
-        )
-    return found
-
-
-STAGES = [
-    {"name": "canary", "hosts": 35, "watch": 120.0, "budget": 1},
-    {"name": "fleet", "hosts": 765, "watch": 180.0, "budget": 15},
-]
-
-
-def rollout(number: int, landing_id: int, state: str, stage: str, **more: Any) -> dict[str, Any]:
-    """Rollout ``number`` of the landing on 800 hosts."""
-    body = {
-        "id": number,
-        "landing": landing_id,
-        "gate": "trunk",
-        "release": f"r{landing_id}-{sha(f'head{landing_id}')[:8]}",
-        "candidate": sha(f"head{landing_id}"),
-        "fence": number,
-        "seed": 41,
-        "state": state,
-        "open": state not in ("done", "rolled_back", "failed"),
-        "stage": stage,
-        "reason": "",
-        "started_at": NOW - 96,
-        "ended_at": None,
-        "stages": STAGES,
-        "size": 800,
-        "marks": {"old": 765, "new": 35},
-        "verdict": None,
-        "can": ["roll_back"],
-        "promoted": "",
-        "version": 12,
-    }
-    return {**body, **more}
-
-
-ROLES = ["web", "api", "worker"]
-MARKS = ["old", "switching", "new", "failed", "owed", "back"]
-PHASES = ["pending", "staged", "switched", "rolled_back", "healthy", "failed", "unreachable", "unhealthy", "refused"]
-
-
-def fleet(number: int, marks: dict[str, int], size: int = 800) -> dict[str, Any]:
-    """All hosts, packed; ``marks`` are dealt out from the first host on, the rest is old."""
-    dealt = [mark for mark, n in marks.items() for _ in range(n)]
-    dealt += ["old"] * (size - len(dealt))
-    canary = 35 if size >= 100 else max(1, size // 5)
-    chance = random.Random(number)
-    order = [*dealt[:canary], *chance.sample(dealt[canary:], size - canary)]
-    phases = {"old": 1, "switching": 2, "new": 4, "failed": 5, "owed": 6, "back": 3}
-    rows, errors = [], {}
-    for index, mark in enumerate(order):
-        name = f"{ROLES[index % 3]}-{index:03d}"
-        new = mark in ("new", "switching", "failed", "owed")
-        at = NOW - 30 - index % 20
-        rows.append(
-            [
-                name,
-                index % 3,
-                0 if index < canary else 1,
-                1 if new else 0,
-                1 if mark == "new" else 0,
-                0,
-                phases[mark],
-                MARKS.index(mark),
-                at,
-            ]
-        )
-        if mark == "failed":
-            errors[name] = "health check answered 503 for 15 s"
-        if mark == "owed":
-            errors[name] = "unreachable: connection timed out"
-    return {
-        "rollout": number,
-        "release": "r57",
-        "version": 12,
-        "columns": ["host", "role", "stage", "desired", "observed", "previous", "phase", "mark", "at"],
-        "roles": ROLES,
-        "stages": ["canary", "fleet"],
-        "releases": [f"r56-{sha('head56')[:8]}", f"r57-{sha('head57')[:8]}"],
-        "phases": PHASES,
-        "marks": MARKS,
-        "hosts": rows,
-        "addresses": {row[0]: f"10.2.{i // 250}.{i % 250}" for i, row in enumerate(rows)},
-        "errors": errors,
-    }
-
-
-def samples(looks: int = 40, harm: float = 1.0, gaps: tuple[int, ...] = ()) -> list[dict[str, Any]]:
-    """What the judge saw: errors, signups and latency; ``harm`` multiplies the canaries' errors from look 8 on."""
-    chance = random.Random(5)
-    found, log_e = [], 0.0
-    for number in range(1, looks + 1):
-        blind = number in gaps
-        worse = harm if number >= 8 else 1.0
-        log_e += (math.log(worse) * 0.45 if worse > 1 else -0.02) * chance.uniform(0.6, 1.4)
-        ratio = 1 + (worse - 1) * max(0, number - 8) / max(1, number) + chance.uniform(-0.25, 0.25) / math.sqrt(number)
-
-        def metric(
-            name: str, level: float, noise: float, factor: float, seen: float | None, said: float
-        ) -> dict[str, Any]:
-            canary = None if blind else level * factor * chance.uniform(1 - noise, 1 + noise)  # noqa: B023
-            control = None if blind else level * chance.uniform(1 - noise / 4, 1 + noise / 4)  # noqa: B023
-            return {
-                "name": name,
-                "canary": canary,
-                "control": control,
-                "canary_n": 0 if blind else 3500,  # noqa: B023
-                "control_n": 0 if blind else 76500,  # noqa: B023
-                "ratio": said,
-                "log_e": log_e if name == "errors" else -0.4,  # noqa: B023
-                "visible": seen,
-            }
-
-        found.append(
-            {
-                "stage": "canary",
-                "at": NOW - 90 + number * 2,
-                "number": number,
-                "gap": "no answer from the metrics within 5 s" if blind else "",
-                "kind": "regression" if log_e > 8 else "undecided",
-                "log_e": log_e,
-                "needed": 8.0,
-                "metrics": [
-                    metric("errors", 0.0021, 0.25, worse, 1.31, ratio),
-                    metric("signups", 0.012, 0.15, 1.0, 0.84, 1 + chance.uniform(-0.1, 0.1) / math.sqrt(number)),
-                    metric("latency", 0.084, 0.06, 1.02, 1.06, 1.02 + chance.uniform(-0.02, 0.02)),
-                ],
-            }
-        )
-    return found
-
-
 def transitions(number: int, way: list[tuple[str, float, str]], actor: str = "gate") -> list[dict[str, Any]]:
     """Lines of a landing's history; each step is (state, seconds spent in it, reason), the last one goes on."""
     at = NOW - sum(seconds for _, seconds, _ in way)
@@ -366,6 +171,15 @@ def history(days: int) -> dict[str, Any]:
         },
         "per_day": per_day,
     }
+
+
+def no_history(days: int) -> dict[str, Any]:
+    """That of a gate that nothing came through."""
+    none = {"n": 0, "p50": None, "p90": None, "mean": None}
+    parts = dict.fromkeys(("lead_time", "wait", "test", "deploy", "restore", "revert"), none)
+    found = history(days)
+    rates = {"deploys_per_day": 0.0, "failure_rate": None}
+    return {**found, **parts, **rates, "counts": dict.fromkeys(found["counts"], 0), "per_day": []}
 
 
 def effects_of(number: int) -> list[dict[str, Any]]:

@@ -7,23 +7,20 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from answers import (
-    NOW,
-    all_done,
-    effects_of,
-    fleet,
-    gate,
-    incident,
-    landing,
-    plan_of,
-    proof,
-    rollout,
-    run,
-    samples,
-    sha,
-    slot,
-    transitions,
-)
+from answers import NOW, effects_of, gate, incident, landing, proof, sha, slot, transitions
+from answers_fleet import fleet, rollout, samples
+from answers_tests import all_done, capacity, escape, learnt, plan_of, run, suite
+
+
+def unlearnt() -> dict[str, Any]:
+    """What is known before the first run."""
+    nothing = dict.fromkeys(("tests", "never", "flaky", "runs", "mapped", "failures"), 0)
+    return learnt(**nothing, oldest=None, median=None, curve=[{"seconds": 60.0, "share": None}])
+
+
+def unmeasured() -> dict[str, Any]:
+    """The capacity before the first run."""
+    return capacity(runs=0, workers=None, today=0, tried=[], split=[])
 
 
 @dataclass
@@ -41,10 +38,18 @@ class Scene:
     verdicts: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     samples: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     incidents: list[dict[str, Any]] = field(default_factory=list)
+    suite: list[dict[str, Any]] = field(default_factory=list)
+    learnt: dict[str, Any] = field(default_factory=unlearnt)
+    capacity: dict[str, Any] = field(default_factory=unmeasured)
+    escapes: list[dict[str, Any]] = field(default_factory=list)
 
     def copy(self) -> Scene:
         """One that a test may change."""
         return copy.deepcopy(self)
+
+
+READS = "- {glob: tests/test_tax.py, data: [rates.csv]}"
+"""A rule of which the file is written so that no patch can be made."""
 
 
 def busy_day() -> Scene:
@@ -177,6 +182,13 @@ def busy_day() -> Scene:
     }
     scene.effects = {57: effects_of(57), 58: effects_of(58)[:2]}
     scene.incidents = incidents()
+    scene.suite, scene.learnt, scene.capacity = suite(), learnt(), capacity()
+    scene.escapes = [
+        escape(1, "test_session.py::test_renewal", "- {paths: [src/session.py], tags: [checkout]}"),
+        escape(2, "test_session.py::test_expiry", "- {paths: [src/session.py], tags: [checkout]}", culprit=49),
+        escape(3, "test_images.py::test_webp", "", state="flaky", culprit=None),
+        escape(4, "test_tax.py::test_rates", READS, missing_tag="", patch=""),
+    ]
     return scene
 
 
@@ -326,6 +338,17 @@ def hostile() -> Scene:
             )
     for one in scene.rollouts:
         one.update(release=SCRIPT, reason=SCRIPT)
+    for one in scene.incidents:
+        one.update(subject=SCRIPT, change=SCRIPT, reason=SCRIPT, obstacle=SCRIPT, test=SCRIPT, whys=[SCRIPT] * 5)
+        one["timeline"][0].update(what=SCRIPT, text=SCRIPT)
+        if one["proof"]:
+            one["proof"].update(says=SCRIPT, bad={"revision": SCRIPT, "outcome": SCRIPT, "run": 1})
+    _hostile_rollout(scene)
+    _hostile_tests(scene)
+    return scene
+
+
+def _hostile_rollout(scene: Scene) -> None:
     packed = scene.fleets[12]
     packed["hosts"][0][0] = packed["stages"][0] = packed["roles"][0] = SCRIPT
     packed["errors"][SCRIPT] = SCRIPT
@@ -335,9 +358,11 @@ def hostile() -> Scene:
         look["metrics"][0]["name"] = SCRIPT
     for line in scene.transitions[57]:
         line.update(reason=SCRIPT, actor=SCRIPT)
-    for one in scene.incidents:
-        one.update(subject=SCRIPT, change=SCRIPT, reason=SCRIPT, obstacle=SCRIPT, test=SCRIPT, whys=[SCRIPT] * 5)
-        one["timeline"][0].update(what=SCRIPT, text=SCRIPT)
-        if one["proof"]:
-            one["proof"].update(says=SCRIPT, bad={"revision": SCRIPT, "outcome": SCRIPT, "run": 1})
-    return scene
+
+
+def _hostile_tests(scene: Scene) -> None:
+    for one in scene.suite[:40]:
+        one["nid"] = f"pytest:{SCRIPT}::{SCRIPT}{one['nid']}"
+    scene.capacity["split"][0]["nid"] = SCRIPT
+    for one in scene.escapes:
+        one.update(test=SCRIPT, missing_tag=SCRIPT, rule=SCRIPT + str(one["id"]), patch=SCRIPT, reason=SCRIPT)

@@ -17,6 +17,7 @@ import pytest
 
 from buildbot_cd.cli.asking.client import Client
 from buildbot_cd.cli.demo.site import free_ports
+from buildbot_cd.cli.main import main
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.plugins.data import resources
 from buildbot_cd.testing.listener import Listener
@@ -33,6 +34,11 @@ PATHS = {
     "cd/gates/trunk": resources.CdGate,
     "cd/gates/trunk/pushers/ada@example.org": resources.CdPusher,
     "cd/gates/trunk/trust": resources.CdTrust,
+    "cd/gates/trunk/suite": resources.CdSuite,
+    "cd/gates/trunk/suite?order=-seconds&nid__contains=TEST_last": resources.CdSuite,
+    "cd/gates/trunk/suite?flakes__ge=0&selected=1&order=-flakes&order=-flake_rate&limit=1": resources.CdSuite,
+    "cd/gates/trunk/learnt": resources.CdLearnt,
+    "cd/gates/trunk/capacity": resources.CdCapacity,
     "cd/landings": resources.CdLanding,
     "cd/landings/1": resources.CdLanding,
     "cd/landings/1/transitions": resources.CdTransition,
@@ -120,7 +126,11 @@ def immune(yard: Yard) -> Iterator[dict[str, Any]]:
 
 def test_a_gate_is_frozen_watched_and_resumed_over_the_api(yard: Yard, immune: dict[str, Any]) -> None:
     """One story over the wire: freeze, a push waits and says why, resume, withdraw, live; every address answers."""
-    stages = [{"stage": "canary", "hosts": 2, "watch": "2s"}, {"stage": "fleet", "hosts": "all"}]
+    stages = [
+        {"stage": "canary", "hosts": 2, "watch": "2s"},
+        {"stage": "half", "hosts": 3, "watch": "20m"},
+        {"stage": "fleet", "hosts": "all"},
+    ]
     yard.start(immune=immune, rollout=stages)
     paths = [f"cd/{kind}/*/*" for kind in ("landings", "gates", "runs", "rollouts")]
     with Listener(yard.site.www, *paths) as heard:
@@ -183,14 +193,21 @@ def _resume_and_withdraw(yard: Yard) -> None:
 
 def _live(yard: Yard, heard: Listener) -> None:
     yard.open("test_number[3]")
+    watching = "SELECT 1 FROM cd_rollout WHERE stage = 'half' AND state = 'watching'"
+    yard.until(lambda: yard.rows(watching), "the watch of the second stage")
+    words = ["promote", "--master", yard.site.url, "--reason", "traffic is too low to tell more"]
+    assert main(words) == 0
     yard.comes_to("live", 1)
+    assert one(yard, "cd/rollouts/1")["promoted"] == "half: by anonymous: traffic is too low to tell more"
+    assert main(words) == 1  # nothing is watched any more
     heard.wait_for(lambda event: event[0] == "cd/landings/1/live", "the landing to be told live")
     heard.wait_for(lambda event: event[0] == "cd/rollouts/1/done", "the end of the rollout")
     told = [body for key, body in heard.events if key == "cd/rollouts/1/hosts"]
     place = told[0]["columns"].index("mark")
     assert {row[0] for body in told for row in body["rows"] if row[place] == "new"} == set(yard.host_names)
-    looks = [body for key, body in heard.events if key == "cd/rollouts/1/look"]
-    assert [{"rollout": 1, **one} for one in yard.site.get("cd/rollouts/1/samples")["samples"]] == looks
+    looks = [body for key, body in heard.events if key == "cd/rollouts/1/look" and body["stage"] == "canary"]
+    kept = [{"rollout": 1, **one} for one in yard.site.get("cd/rollouts/1/samples")["samples"]]
+    assert [one for one in kept if one["stage"] == "canary"] == looks
     errors = looks[-1]["metrics"][0]
     assert (errors["name"], errors["canary"], errors["canary_n"], errors["control_n"]) == ("errors", 0.01, 200, 400)
     (verdict,) = yard.site.get("cd/rollouts/1/verdicts")["verdicts"]

@@ -60,6 +60,26 @@ class CdEndpoint(Addressed):
         return engine
 
 
+class OfId(CdEndpoint):
+    """One that needs the object's number alone: ``look`` is its view, of (transaction, number)."""
+
+    look: Callable[[Tx, int], Any]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:  # noqa: ARG002 - the views here do without it
+        """What ``look`` gives."""
+        return self.look(tx, kwargs["id"])
+
+
+class OfGate(CdEndpoint):
+    """One below a gate: ``look`` is its view, of (transaction, the gate's name, lens)."""
+
+    look: Callable[[Tx, str, Lens], Any]
+
+    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
+        """What ``look`` gives."""
+        return self.look(tx, kwargs["gate"], lens)
+
+
 def lens_of(engine: Engine) -> Lens:
     """How this master looks at its gate."""
     suite = engine.config.suite
@@ -84,7 +104,8 @@ class Controlled(CdEndpoint):
 
     def gate_of(self, tx: Tx, ident: Any) -> str | None:
         """The gate of the object with this name, None if there is none."""
-        raise NotImplementedError
+        found = getattr(tx, f"{self.kind_of_object}s").get(ident)
+        return None if found is None else str(found.gate)
 
     def path(self, kwargs: dict[str, Any]) -> tuple[str, ...]:
         """The address of the object, as rules of Buildbot's authz are asked about it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.data import base, types
 
 from buildbot_cd.engine.views.escapes import escape_view, escapes_view
-from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.base import CdEndpoint, OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe, texts
 
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from buildbot_cd.store.interface import Tx
 
 
-class EscapeEndpoint(CdEndpoint):
+class EscapeEndpoint(OfId):
     """One escape."""
 
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/escapes/n:id"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return escape_view(tx, kwargs["id"])
+    look = staticmethod(escape_view)
 
 
 class EscapesEndpoint(CdEndpoint):

@@ -36,8 +36,7 @@ class GateEndpoint(Controlled):
         return gate_view(tx, kwargs["gate"], lens)
 
     def gate_of(self, tx: Tx, ident: Any) -> str | None:
-        found = tx.gates.get(ident)
-        return None if found is None else found.name
+        return None if tx.gates.get(ident) is None else str(ident)
 
 
 class GatesEndpoint(CdEndpoint):

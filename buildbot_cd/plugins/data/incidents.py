@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``cd/incidents``."""
-# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+# ruff: noqa: D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from buildbot.data import base, types
 from buildbot_cd.core.incident import Standing
 from buildbot_cd.engine.incidents import order_incident
 from buildbot_cd.engine.views import incident_view, incidents_view
-from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
+from buildbot_cd.plugins.data.base import Controlled
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
-from buildbot_cd.plugins.data.pages import page, wanted_from
+from buildbot_cd.plugins.data.pages import Paged
 
 if TYPE_CHECKING:
     from buildbot_cd.engine.views import Lens
     from buildbot_cd.store.interface import Tx
+    from buildbot_cd.store.wanted import Wanted
 
 _STATES = tuple(state.value for state in Standing)
 _ENDED = (Standing.CLOSED.value,)
@@ -35,24 +36,18 @@ class IncidentEndpoint(Controlled):
     def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
         return incident_view(tx, kwargs["id"], lens)
 
-    def gate_of(self, tx: Tx, ident: Any) -> str | None:
-        found = tx.incidents.get(ident)
-        return None if found is None else found.gate
 
-
-class IncidentsEndpoint(CdEndpoint):
+class IncidentsEndpoint(Paged):
     """All incidents, in pages."""
 
-    kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/incidents"]
     rootLinkName = "cd/incidents"
+    equal = ("gate", "landing")
+    states = _STATES
+    ended = _ENDED
 
-    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
-        engine = self.engine
-        wanted = wanted_from(resultSpec, ("gate", "landing"), _STATES, _ENDED)
-        lens = lens_of(engine)
-        rows, total = await engine.store.read(lambda tx: incidents_view(tx, wanted, lens))
-        return page(resultSpec, wanted, rows, total)
+    def rows(self, tx: Tx, wanted: Wanted, lens: Lens) -> Any:
+        return incidents_view(tx, wanted, lens)
 
 
 class CdIncident(base.ResourceType):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``cd/landings`` and what hangs below each."""
-# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
+# ruff: noqa: D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from buildbot.data import base, types
 from buildbot_cd.core.landing.values import TERMINAL, State
 from buildbot_cd.engine.control import order_landing
 from buildbot_cd.engine.views import effects_view, landing_view, landings_view, transitions_view
-from buildbot_cd.plugins.data.base import CdEndpoint, Controlled, lens_of
+from buildbot_cd.plugins.data.base import Controlled, OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
-from buildbot_cd.plugins.data.pages import page, wanted_from
+from buildbot_cd.plugins.data.pages import Paged
 
 if TYPE_CHECKING:
     from buildbot_cd.engine.views import Lens
     from buildbot_cd.store.interface import Tx
+    from buildbot_cd.store.wanted import Wanted
 
 _STATES = tuple(state.value for state in State)
 _ENDED = tuple(state.value for state in State if state in TERMINAL)
@@ -35,24 +36,18 @@ class LandingEndpoint(Controlled):
     def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
         return landing_view(tx, kwargs["id"], lens)
 
-    def gate_of(self, tx: Tx, ident: Any) -> str | None:
-        found = tx.landings.get(ident)
-        return None if found is None else found.gate
 
-
-class LandingsEndpoint(CdEndpoint):
+class LandingsEndpoint(Paged):
     """All landings, in pages."""
 
-    kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/landings"]
     rootLinkName = "cd/landings"
+    equal = ("gate", "engineer", "head")
+    states = _STATES
+    ended = _ENDED
 
-    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
-        engine = self.engine
-        wanted = wanted_from(resultSpec, ("gate", "engineer", "head"), _STATES, _ENDED)
-        lens = lens_of(engine)
-        rows, total = await engine.store.read(lambda tx: landings_view(tx, wanted, lens))
-        return page(resultSpec, wanted, rows, total)
+    def rows(self, tx: Tx, wanted: Wanted, lens: Lens) -> Any:
+        return landings_view(tx, wanted, lens)
 
 
 class CdLanding(base.ResourceType):
@@ -95,14 +90,12 @@ class CdLanding(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class TransitionsEndpoint(CdEndpoint):
+class TransitionsEndpoint(OfId):
     """A landing's history."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/landings/n:id/transitions"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return transitions_view(tx, kwargs["id"])
+    look = staticmethod(transitions_view)
 
 
 class CdTransition(base.ResourceType):
@@ -127,14 +120,12 @@ class CdTransition(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class EffectsEndpoint(CdEndpoint):
+class EffectsEndpoint(OfId):
     """What was done for a landing."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/landings/n:id/effects"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return effects_view(tx, kwargs["id"])
+    look = staticmethod(effects_view)
 
 
 class CdEffect(base.ResourceType):

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.data.base import ListResult
+from buildbot.data.base import EndpointKind, ListResult
 from buildbot.data.exceptions import InvalidQueryParameter
 
+from buildbot_cd.plugins.data.base import CdEndpoint, lens_of
 from buildbot_cd.store.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from buildbot_cd.engine.views import Lens
+    from buildbot_cd.store.interface import Tx
 
 USUAL = 50
 MOST = 500
@@ -93,3 +97,23 @@ def _limit(limit: int | None) -> int:
     if not 0 <= limit <= MOST:
         raise InvalidQueryParameter(f"limit must lie between 0 and {MOST}, not {limit}")
     return limit
+
+
+class Paged(CdEndpoint):
+    """A list in pages: ``equal`` fields may be asked for a value; ``states`` are all states, ``ended`` the last."""
+
+    kind = EndpointKind.COLLECTION
+    equal: Sequence[str] = ("gate",)
+    states: Sequence[str] = ()
+    ended: Sequence[str] = ()
+
+    def rows(self, tx: Tx, wanted: Wanted, lens: Lens) -> tuple[list[dict[str, Any]], int]:
+        """A page, and how many there are in all."""
+        raise NotImplementedError
+
+    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:  # noqa: ARG002 - the address has no parts
+        """What was asked for, cut by the database."""
+        engine = self.engine
+        wanted, lens = wanted_from(resultSpec, self.equal, self.states, self.ended), lens_of(engine)
+        rows, total = await engine.store.read(lambda tx: self.rows(tx, wanted, lens))
+        return page(resultSpec, wanted, rows, total)

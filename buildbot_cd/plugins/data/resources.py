@@ -8,8 +8,7 @@ from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
 from buildbot_cd.plugins.data.rollouts import CdFleet, CdRollout, CdVerdict
 from buildbot_cd.plugins.data.runs import CdRun, CdTest
 from buildbot_cd.plugins.data.samples import CdSample
-from buildbot_cd.plugins.data.suite import CdCapacity, CdLearnt, CdSuite
-from buildbot_cd.plugins.data.trust import CdTrust
+from buildbot_cd.plugins.data.suite import CdCapacity, CdLearnt, CdSuite, CdTrust
 
 __all__ = [
     "CdCapacity",

@@ -17,15 +17,16 @@ from buildbot_cd.engine.views import (
     rollouts_view,
     verdicts_view,
 )
-from buildbot_cd.plugins.data.base import CdEndpoint, Controlled
+from buildbot_cd.plugins.data.base import Controlled, OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
-from buildbot_cd.plugins.data.pages import page, wanted_from
+from buildbot_cd.plugins.data.pages import Paged
 from buildbot_cd.store.rows import RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.engine.views import Lens
     from buildbot_cd.store.interface import Tx
+    from buildbot_cd.store.wanted import Wanted
 
 _STATES = tuple(state.value for state in RolloutState)
 _ENDED = tuple(state.value for state in RolloutState if state in ENDED)
@@ -42,33 +43,26 @@ class RolloutEndpoint(Controlled):
     def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
         return rollout_view(tx, kwargs["id"])
 
-    def gate_of(self, tx: Tx, ident: Any) -> str | None:
-        found = tx.rollouts.get(ident)
-        return None if found is None else found.gate
 
-
-class RolloutsEndpoint(CdEndpoint):
+class RolloutsEndpoint(Paged):
     """All rollouts, in pages."""
 
-    kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/rollouts"]
     rootLinkName = "cd/rollouts"
+    equal = ("gate", "landing")
+    states = _STATES
+    ended = _ENDED
 
-    async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
-        engine = self.engine
-        wanted = wanted_from(resultSpec, ("gate", "landing"), _STATES, _ENDED)
-        rows, total = await engine.store.read(lambda tx: rollouts_view(tx, wanted))
-        return page(resultSpec, wanted, rows, total)
+    def rows(self, tx: Tx, wanted: Wanted, lens: Lens) -> Any:
+        return rollouts_view(tx, wanted)
 
 
-class LandingRolloutsEndpoint(CdEndpoint):
+class LandingRolloutsEndpoint(OfId):
     """A landing's rollouts."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/landings/n:id/rollouts"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return landing_rollouts_view(tx, kwargs["id"])
+    look = staticmethod(landing_rollouts_view)
 
 
 class CdRollout(base.ResourceType):
@@ -105,14 +99,12 @@ class CdRollout(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class HostsEndpoint(CdEndpoint):
+class HostsEndpoint(OfId):
     """All hosts of a rollout in one object."""
 
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/rollouts/n:id/hosts"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return fleet_view(tx, kwargs["id"])
+    look = staticmethod(fleet_view)
 
 
 class CdFleet(base.ResourceType):
@@ -141,14 +133,12 @@ class CdFleet(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class VerdictsEndpoint(CdEndpoint):
+class VerdictsEndpoint(OfId):
     """What the immune system decided."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/rollouts/n:id/verdicts"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return verdicts_view(tx, kwargs["id"])
+    look = staticmethod(verdicts_view)
 
 
 class CdVerdict(base.ResourceType):

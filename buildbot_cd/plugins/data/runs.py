@@ -1,41 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """``cd/runs`` and the tests of each."""
-# ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 from buildbot.data import base, types
 
 from buildbot_cd.engine.views import landing_runs_view, run_view, tests_view
-from buildbot_cd.plugins.data.base import CdEndpoint
+from buildbot_cd.plugins.data.base import OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 
-if TYPE_CHECKING:
-    from buildbot_cd.engine.views import Lens
-    from buildbot_cd.store.interface import Tx
 
-
-class RunEndpoint(CdEndpoint):
+class RunEndpoint(OfId):
     """One test run."""
 
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/runs/n:id"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return run_view(tx, kwargs["id"])
+    look = staticmethod(run_view)
 
 
-class LandingRunsEndpoint(CdEndpoint):
+class LandingRunsEndpoint(OfId):
     """A landing's test runs."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/landings/n:id/runs"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return landing_runs_view(tx, kwargs["id"])
+    look = staticmethod(landing_runs_view)
 
 
 class CdRun(base.ResourceType):
@@ -72,14 +61,12 @@ class CdRun(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class TestsEndpoint(CdEndpoint):
+class TestsEndpoint(OfId):
     """Each test of a run."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/runs/n:id/tests"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return tests_view(tx, kwargs["id"])
+    look = staticmethod(tests_view)
 
 
 class CdTest(base.ResourceType):

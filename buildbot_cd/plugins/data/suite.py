@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``cd/gates/<gate>/suite``, ``learnt`` and ``capacity``: what many runs together tell of a gate's tests."""
+"""What many runs together tell of a gate's tests: ``cd/gates/<gate>/suite``, ``learnt``, ``capacity``, ``trust``."""
 # ruff: noqa: D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from buildbot.data import base, types
 
-from buildbot_cd.engine.views import capacity_view, learnt_view, suite_view
-from buildbot_cd.plugins.data.base import CdEndpoint, lens_of
+from buildbot_cd.engine.views import capacity_view, learnt_view, suite_view, trust_view
+from buildbot_cd.plugins.data.base import CdEndpoint, OfGate, lens_of
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe
-
-if TYPE_CHECKING:
-    from buildbot_cd.engine.views import Lens
-    from buildbot_cd.store.interface import Tx
 
 
 class SuiteEndpoint(CdEndpoint):
@@ -56,14 +52,12 @@ class CdSuite(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class LearntEndpoint(CdEndpoint):
+class LearntEndpoint(OfGate):
     """What was learnt of all tests of a gate together."""
 
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/gates/s:gate/learnt"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return learnt_view(tx, kwargs["gate"], lens)
+    look = staticmethod(learnt_view)
 
 
 class CdLearnt(base.ResourceType):
@@ -92,14 +86,12 @@ class CdLearnt(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class CapacityEndpoint(CdEndpoint):
+class CapacityEndpoint(OfGate):
     """How many workers are enough."""
 
     kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/gates/s:gate/capacity"]
-
-    def view(self, tx: Tx, kwargs: dict[str, Any], lens: Lens) -> Any:
-        return capacity_view(tx, kwargs["gate"], lens)
+    look = staticmethod(capacity_view)
 
 
 class CdCapacity(base.ResourceType):
@@ -121,6 +113,37 @@ class CdCapacity(base.ResourceType):
         overhead = Number()
         tried = Json()
         split = Json()
+        now = Number()
+
+    entityType = entity(EntityType, name)
+
+
+class TrustEndpoint(OfGate):
+    """How far the gate's verdicts can be trusted."""
+
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ["/cd/gates/s:gate/trust"]
+    look = staticmethod(trust_view)
+
+
+class CdTrust(base.ResourceType):
+    """Wrong reverts, flakes and quarantines."""
+
+    name = "cd_trust"
+    plural = "trust"
+    endpoints = [TrustEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        gate = types.String()
+        days = types.Integer()
+        reverts = types.Integer()
+        wrong_reverts = types.Integer()
+        false_revert_rate = maybe(Number())
+        flaky = types.Integer()
+        flakes = Json()
+        quarantines = Json()
         now = Number()
 
     entityType = entity(EntityType, name)

@@ -81,7 +81,7 @@ function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: 
   return {
     width: Math.max(60, element.clientWidth),
     height,
-    padding: [8, 6, 0, 0],
+    padding: [8, along === undefined ? 6 : 24, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: along === undefined }, y: { range: (_u, min, max) => rangeOf(min, max, level) } },

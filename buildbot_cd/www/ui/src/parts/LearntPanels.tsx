@@ -83,7 +83,7 @@ function Workers({ capacity }: { capacity: Capacity }) {
         ]}
         level={capacity.budget}
         height={170}
-        format={(value) => duration(value)}
+        format={minutesOrSeconds}
         along={(value) => (Number.isInteger(value) ? String(value) : '')}
         theme={theme}
       />
@@ -111,6 +111,9 @@ function Workers({ capacity }: { capacity: Capacity }) {
     </div>
   );
 }
+
+/** Short enough for an axis. */
+const minutesOrSeconds = (value: number): string => (value < 120 ? `${Math.round(value)} s` : `${Number((value / 60).toFixed(1))} min`);
 
 export function RulesPanel({ gate }: { gate: string }) {
   const escapes = useResource<Escape>(`cd/escapes?gate=${encodeURIComponent(gate)}`, 'escapes');

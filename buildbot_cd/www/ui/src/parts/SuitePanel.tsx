@@ -110,10 +110,12 @@ function Rows({ rows, view, runs }: { rows: SuiteTest[]; view: View; runs: numbe
                 {one.quarantined_until !== null && <Badge tone="warn" label={`in quarantine until ${utcDay(one.quarantined_until)}`} />}
               </th>
               <td className="bbcd-took" data-name="takes">
-                <span className="bbcd-span" aria-hidden="true">
-                  <i style={{ width: `${((one.seconds ?? 0) / longest) * 100}%` }} />
-                </span>
-                <span className="bbcd-num">{one.seconds === null ? 'not known' : seconds(one.seconds)}</span>
+                <div className="bbcd-gauge">
+                  <span className="bbcd-span" aria-hidden="true">
+                    <i style={{ width: `${((one.seconds ?? 0) / longest) * 100}%` }} />
+                  </span>
+                  <span className="bbcd-num">{one.seconds === null ? 'not known' : seconds(one.seconds)}</span>
+                </div>
               </td>
               <td className="bbcd-num" data-name="selected">
                 {one.selected === 0 ? 'never' : `${one.selected} of ${runs}`}
