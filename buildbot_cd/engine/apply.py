@@ -211,12 +211,18 @@ def _known(tx: Tx, gate: str, result: Mapping[str, Any]) -> Known:
             heads.add(sha)
         for key in (commit.get("trailers") or {}).get("CD-Reverts-Entry", ()):
             reverts = _reverts_like(tx, str(key))
-            if commit.get("ours") is True or any((one.result or {}).get("sha") == sha for one in reverts):
+            if commit.get("ours") is True or any(_pushed_by(one, sha) for one in reverts):
                 ours.add(sha)
             elif any(one.state in UNFINISHED for one in reverts):
                 unsure.add(sha)
     pushes = tx.pushes.of_heads(gate, [str(commit["sha"]) for commit in result.get("commits", ())])
     return Known(frozenset(ours), frozenset(heads), frozenset(unsure - ours), pushes)
+
+
+def _pushed_by(revert: Intent, sha: str) -> bool:
+    """Whether this revert pushed that commit. Where trunk needed none, the answer names its tip, which is anybody's."""
+    found = revert.result or {}
+    return found.get("sha") == sha and not found.get("already")
 
 
 def _reverts_like(tx: Tx, key: str) -> tuple[Intent, ...]:

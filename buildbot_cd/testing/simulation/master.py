@@ -25,6 +25,7 @@ class Master:
         self.world = world
         self.work: Coroutine[Any, Any, None] | None = None
         self.where = ""
+        self.now = 0.0  # what its clock said for the step that it is in; it may be set back meanwhile
 
     def forward(self, stops: int) -> bool:
         """Go on for so many stops; True if the present round of work came to its end meanwhile."""
@@ -47,10 +48,13 @@ class Master:
     async def _round(self) -> None:
         world = self.world
         while True:
+            self.now = world.now
             try:
-                applied = await world.store.transact(step(world.gate, world.policy, world.now))
+                applied = await world.store.transact(step(world.gate, world.policy, self.now))
             except (StaleVersion, SlotTaken):
                 continue
+            finally:
+                self.now = 0.0
             if applied is None:
                 break
             world.witness.moved(applied.move)

@@ -267,7 +267,8 @@ def s15(world: World, before: View, after: View) -> str:
     if new.mode is Mode.HALTED:
         kept = new.beneath
         return "" if kept is not None and kept.mode is old.mode else f"the halt lost the {old.mode} gate"
-    over = old.mode_until is not None and world.now >= old.mode_until
+    now = max(world.now, *(one.now for one in world.masters))
+    over = old.mode_until is not None and now >= old.mode_until
     return "" if new.mode is old.mode or over else f"the gate went from {old.mode} to {new.mode} by itself"
 
 

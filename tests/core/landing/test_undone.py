@@ -40,6 +40,17 @@ def test_a_push_that_undoes_itself_is_withdrawn_and_the_next_stands_on_it(world:
     assert state(world, after) is State.LIVE
 
 
+def test_a_forged_trailer_on_the_commit_that_undoes_a_landing_hides_nothing(world: World) -> None:
+    """The revert finds nothing to do, and names trunk's tip: that commit is its engineer's all the same, and tested."""
+    head = push(world, "ann@x", "a")
+    before = world.repo.tree("root")
+    forged = world.repo.push("eve@x", {"a": before["a"]}, entry="trunk/1/revert/1.0").sha
+    withdraw(world, head)
+    world.settle()
+    assert [state(world, one) for one in (head, forged)] == [State.REVERTED, State.LIVE]
+    assert landing(world, forged).engineer == "eve@x"
+
+
 def test_a_landing_undone_by_a_commit_that_nobody_has_seen(world: World) -> None:
     """The commit that undoes it is a landing of its own, and what comes after it holds neither change."""
     head = push(world, "ann@x", "a")
