@@ -51,7 +51,7 @@ class BeginRollout(FleetStep):
         ]
         rows, baseline = await defer.gatherResults(both, consumeErrors=True)
         if rows is None:
-            reason = "the release could not be made or brought to the hosts: see its cd-stage build"
+            reason = f"the release could not be made or brought to the hosts: {await self._why(intent)}"
             return await self.end_rollout(intent, rollout, "infra", reason)
         if self.refused:
             return await self.end_rollout(intent, rollout, "infra", self.refused)
@@ -81,6 +81,12 @@ class BeginRollout(FleetStep):
             taken = await self._taken(rollout, rows, frozenset((stage.result or {}).get("missing", ())))
         left = set(rows) - set(taken)
         return await self._probed(rollout, left) if left else taken
+
+    async def _why(self, intent: Intent) -> str:
+        """What the staging build said that has failed."""
+        stage = await self.engine.effect(str(intent.payload.get("staged_by") or ""))
+        told = {} if stage is None else stage.result or {}
+        return str(told.get("reason") or "see its cd-stage build")
 
     async def _probed(self, rollout: Rollout, names: set[str]) -> dict[str, HostRow]:
         """These hosts say what they carry, and are given the release if they lack it.

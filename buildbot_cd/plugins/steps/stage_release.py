@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.process.results import SKIPPED, SUCCESS
+from buildbot.process.buildstep import BuildStepCancelled
+from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 
 from buildbot_cd.core.rollout.records import Phase
 from buildbot_cd.engine.rollouts import release_name
@@ -19,7 +20,8 @@ class StageRelease(FleetStep):
     """Copies the release in ``path`` to all hosts; nothing is switched.
 
     It may work beside the rollout of the landing before, with that rollout's number, so that it disturbs nothing. Hosts
-    that did not get the release are named, and its own rollout tries them again.
+    that did not get the release are named, and its own rollout tries them again. Where the program would not do it at
+    all (another gate holds the lease), the answer is no, and it is asked again with the rollout.
     """
 
     name = "stage release"
@@ -30,18 +32,24 @@ class StageRelease(FleetStep):
         self.path, self.place = path, place
 
     async def work(self) -> int:
-        """Copy; the answer is {ok, missing: hosts that do not have it}."""
+        """Copy; the answer is {ok, missing: hosts that do not have it}, and the reason where nothing could be done."""
         intent = await self.engine.intent(str(self.getProperty("cd_key")))
         landing = None if intent is None else (await self.engine.rows(intent))[1]
         if intent is None or landing is None:
             self.descriptionDone = ["over:", "nothing done"]
             return SKIPPED
-        missing, hosts = await self._copy(landing)
-        await self.engine.report(intent.key, {"ok": True, "missing": sorted(missing)})
-        self.descriptionDone = [f"{release_name(landing)} is on {hosts - len(missing)} of {hosts} hosts"]
-        return SUCCESS
+        ended, missing, hosts = await self._copy(landing)
+        if self.stopped:
+            raise BuildStepCancelled
+        on = f"{release_name(landing)} is on {hosts - len(missing)} of {hosts} hosts"
+        done = ended or len(missing) < hosts  # one host has it, so the archive has it: the rollout can bring it to all
+        reason = on if done else self.refused or "the fan-out program ended before any host had answered"
+        await self.engine.report(intent.key, {"ok": done, "missing": sorted(missing), "reason": reason})
+        self.descriptionDone = [reason[:200]]
+        return SUCCESS if done else FAILURE
 
-    async def _copy(self, landing: Landing) -> tuple[set[str], int]:
+    async def _copy(self, landing: Landing) -> tuple[bool, set[str], int]:
+        """Whether the program came to its end; the hosts that lack the release; and how many hosts there are."""
         hosts = await self.rollouts.fleet()
         fence = await self.rollouts.newest_fence(self.engine.gate, self.engine.now())
         missing = {str(one["name"]) for one in hosts}
@@ -51,5 +59,5 @@ class StageRelease(FleetStep):
                 missing.discard(str(event.get("host")))
 
         more = {"release": release_name(landing), "payload": self.path, "archive": f"{self.place}/cd-releases"}
-        await self.ask("stage", hosts, fence, PATIENCE, found, **more)
-        return missing, len(hosts)
+        ended = await self.ask("stage", hosts, fence, PATIENCE, found, **more)
+        return ended, missing, len(hosts)
