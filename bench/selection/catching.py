@@ -110,18 +110,19 @@ class Base:
     cpu: tuple[float, float]
     bytes_each: float
     entries: Mapping[str, Entry]
-    older: tuple[FunctionMap, ...] = ()
-    """Maps of the releases before it, the newest of them first."""
+    older: tuple[tuple[int, FunctionMap], ...] = ()
+    """Maps of the releases before it, each with how many releases it is old."""
 
 
-def older(project: Project, most: int) -> tuple[FunctionMap, ...]:
-    """What the tests of the releases before the newest one ran, as their own checkouts had them."""
-    found = []
-    for version in project.versions[-2 : -2 - most : -1]:
+def older(project: Project, most: int) -> tuple[tuple[int, FunctionMap], ...]:
+    """What the tests of the releases before the newest one ran, by age; those that cannot be run are left out."""
+    found: list[tuple[int, FunctionMap]] = []
+    for age, version in enumerate(project.versions[-2 : -2 - most : -1], 1):
         where = checkout(project, version, cache() / "work" / f"{project.name}-{version}")
         ran = suite.run(project, where, suite.collect(project, where), recorded=True)
         passed = {nid: one for nid, one in ran.entries.items() if ran.outcomes.get(nid) not in suite.BAD}
-        found.append(FunctionMap(passed))
+        if passed:  # else this Python or this pytest cannot run it
+            found.append((age, FunctionMap(passed)))
     return tuple(found)
 
 
@@ -201,7 +202,7 @@ def _one(one: Base, mutant: Mutant, revision: str, testmon: Testmon, outcome: Ou
     if bad:
         outcome.faults.append(Fault(mutant.path, frozenset(bad), near))
         outcome.stale.setdefault(0, Score()).add(bad, chosen, share(one.seconds, chosen), name)
-        for age, known in enumerate(one.older, 1):
+        for age, known in one.older:
             _, nids = choose(one, known, mutant.path, revision)
             outcome.stale.setdefault(age, Score()).add(bad, nids, share(one.seconds, nids), name)
 

@@ -145,7 +145,8 @@ def _edited(data: bytes, node: Any, text: str) -> bytes | None:
     first, last = node.lineno - 1, node.end_lineno - 1
     head = b"".join(lines[:first]) + lines[first][: node.col_offset]
     tail: bytes = lines[last][node.end_col_offset :] + b"".join(lines[last + 1 :])
-    return head + text.encode() + tail
+    found: bytes = head + text.encode() + tail
+    return found
 
 
 def _parses(text: bytes) -> bool:
