@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -141,35 +139,6 @@ c["www"]["authz"] = util.Authz(
 HOSTILE = "<img src=x onerror='window.cdPwned=1'>"
 
 
-METRICS = """import json, sys, time
-tenths = int(time.time() * 10)
-print(json.dumps({host: {"requests": 10 * tenths, "errors": tenths // 10} for host in sys.argv[1:]}))
-"""
-"""Every host answers 100 requests a second, one with an error."""
-
-EVIL = f"""import pathlib, sys
-flag, release = sys.argv[1:]
-if release != "r0" and pathlib.Path(flag).exists():
-    sys.exit({HOSTILE!r})
-"""
-"""How a host restarts: once there is the file, no new release, and what it says of it is an attack on the page."""
-
-
-def watched(yard: Yard) -> dict[str, Any]:
-    """Sections of cd.yaml: canaries that are watched for longer than any test, on hosts that may turn evil."""
-    programs = {name: yard.barriers / f"{name}.py" for name in ("metrics", "evil")}
-    programs["metrics"].write_text(METRICS, encoding="utf-8")
-    programs["evil"].write_text(EVIL, encoding="utf-8")
-    source = {"command": [sys.executable, str(programs["metrics"]), *yard.host_names], "every": "500ms"}
-    errors = {"name": "errors", "events": "errors", "per": "requests", "bad": "up"}
-    restart = [sys.executable, str(programs["evil"]), str(yard.barriers / "evil"), "{release}"]
-    return {
-        "immune": {"source": source, "baseline": "2s", "metrics": [errors]},
-        "rollout": [{"stage": "canary", "hosts": 2, "watch": "20m"}, {"stage": "fleet", "hosts": "all"}],
-        "fleet": {**yard.config()["fleet"], "restart": restart},
-    }
-
-
 def signed_in(yard: Yard, look: Callable[..., Looked], name: str) -> Looked:
     """The page Now, for somebody who has signed in."""
     looked = look()
@@ -184,7 +153,7 @@ def signed_in(yard: Yard, look: Callable[..., Looked], name: str) -> Looked:
 
 def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]) -> None:
     """Each is shown before trying what they may; what one does, the other sees, and the master refuses what it must."""
-    yard.start(ROLES, **watched(yard))
+    yard.start(ROLES)
     ada, oscar = (signed_in(yard, look, name) for name in ("ada@shop.example", "oscar"))
     for one in (ada, oscar):
         expect(one.page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
@@ -194,7 +163,7 @@ def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]
     order(oscar.page, "Freeze", "Freeze the gate", f"the move {HOSTILE}")
     expect(ada.page.get_by_role("heading", name="Frozen by oscar")).to_be_visible()
     yard.push("ada", "one", f"{HOSTILE} mine\n\nTags: app\n")
-    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n", path="grace.txt")
+    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n")
     mine, hers = (ada.page.locator(".bbcd-queue tbody tr", has_text=text) for text in ("mine", "hers"))
     expect(hers).to_be_visible(timeout=SLOW)
     expect(hers.get_by_role("button", name="Hold")).to_have_attribute("aria-disabled", "true")
@@ -207,8 +176,6 @@ def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]
     refused = ada.page.evaluate(FORCED, "cd/gates/trunk")
     assert refused == [403, "you need to have role 'operator'"]
     _oscar_hurries(oscar.page)
-    _oscar_promotes(yard, ada.page, oscar.page)
-    _hostile_hosts(yard, oscar.page)
     for one in (ada, oscar):
         assert one.page.evaluate("window.cdPwned === undefined")
     assert oscar.complaints == []
@@ -230,34 +197,3 @@ def _oscar_hurries(page: Page) -> None:
     dialog.get_by_label("Reason").fill("checkout is down")
     dialog.get_by_role("button", name="Put it into the fast lane").click()
     expect(page.locator(".bbcd-queue tbody tr").first).to_contain_text("hers")
-
-
-def _oscar_promotes(yard: Yard, ada: Page, oscar: Page) -> None:
-    """The canaries are watched; ada may not end that, oscar does, and his reason is kept."""
-    order(oscar, "Resume", "Open the gate", "")
-    oscar.locator(".bbcd-progress-link").click(timeout=SLOW)
-    promote = oscar.get_by_role("button", name="Promote")
-    expect(promote).to_have_attribute("aria-disabled", "false", timeout=SLOW)
-    expect(oscar.locator(".bbcd-metric").first).to_contain_text("errors")
-    ada.goto(oscar.url)
-    expect(ada.get_by_role("button", name="Promote")).to_have_attribute("aria-disabled", "true")
-    (yard.barriers / "evil").touch()
-    order(oscar, "Promote", "End the watch", f"enough seen {HOSTILE}")
-    yard.until(lambda: yard.rows("SELECT 1 FROM cd_rollout WHERE promoted LIKE '%enough seen%'"), "the order")
-
-
-def _hostile_hosts(yard: Yard, page: Page) -> None:
-    """The other hosts refuse the release with an attack on the page; one that is named like one is text as well."""
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Rolled back", timeout=SLOW)
-    page.get_by_role("button", name="Table").click()
-    expect(page.locator(".bbcd-hosts tbody")).to_contain_text(HOSTILE)
-    # cd.yaml takes no such name, so it comes as from a database that somebody has been at.
-    with sqlite3.connect(yard.site.master / "state.sqlite") as base:
-        base.execute("UPDATE cd_rollout_host SET host = ? WHERE host = 'web-6'", (f"{HOSTILE} host",))
-    page.reload()
-    page.get_by_role("button", name="Table").click()
-    expect(page.locator(".bbcd-hosts tbody")).to_contain_text(f"{HOSTILE} host")
-    expect(page.locator(".bbcd img")).to_have_count(0)
-    page.keyboard.type("gt")
-    expect(page.get_by_role("region", name="How many workers")).to_contain_text("95 of 100 runs end within")
-    expect(page.locator(".bbcd-suite tbody tr")).to_have_count(7)
