@@ -182,7 +182,7 @@ def _one(one: Base, mutant: Mutant, revision: str, testmon: Testmon, outcome: Ou
     if found.broken:
         outcome.at_collection += 1  # the plan's own collection sees it, whatever is selected
         return
-    bad = set(found.bad) - one.bad
+    bad = (set(found.bad) - one.bad) & {test.nid for test in one.tests}  # a name may hold the time of its collection
     near, chosen = choose(one, one.known, mutant.path, revision)
     ways = {
         "function map": chosen,
