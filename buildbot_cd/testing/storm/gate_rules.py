@@ -57,7 +57,7 @@ class Taken(NamedTuple):
 def marks_move_forward(marks: Iterable[Mark], transitions: Transitions, follows: Callable[[str, str], bool]) -> int:
     """S4: tested and live move to what follows; back goes only tested, when production fails. How many moved back.
 
-    ``follows(old, new)`` tells whether a revision rests on another, or has its tree.
+    ``follows(old, new)`` tells whether a revision holds all changes of another.
     """
     failures = {at for moves in transitions.values() for _, after, at in moves if after == "rolling_back"}
     back = 0

@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from buildbot_cd.cli.demo.workspace import git
-from buildbot_cd.errors import GitError
 from buildbot_cd.testing.storm import fleet, gate_rules
 from buildbot_cd.testing.storm.gate_rules import Candidate, Mark, Taken
 from buildbot_cd.testing.storm.yard import CAPS
@@ -185,14 +184,11 @@ class Aftermath:
             yield Candidate(landing, at, frozenset(names))
 
     def _follows(self, old: str, new: str) -> bool:
-        """Whether ``new`` has ``old`` beneath it, or its very tree."""
-        if self.storm.tree(old) == self.storm.tree(new):
-            return True
-        try:
-            git(self.storm.repository, "merge-base", "--is-ancestor", old, new)
-        except GitError:
-            return False
-        return True
+        """Whether ``new`` holds every change that ``old`` holds. Each adds a file; parents need not follow each other,
+        since a pushed commit whose tree is the candidate's is the candidate.
+        """
+        before, after = (git(self.storm.repository, "ls-tree", "-r", one, "parts/").splitlines() for one in (old, new))
+        return set(before) <= set(after)
 
     def fleet_as_recorded(self) -> int:
         """Each host carries what is recorded and serves what is live; none was ever without. How often one looked."""
