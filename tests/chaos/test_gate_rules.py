@@ -108,15 +108,19 @@ def test_a_host_that_serves_something_else_is_named() -> None:
         as_recorded(history, carried, told | {"web-1": "other"}, "text")
 
 
-def test_a_host_without_a_whole_release_is_seen(tmp_path: Path) -> None:
-    """A link that leads nowhere, or to a release that is not complete, is noted at the look."""
+def test_a_host_without_a_release_is_seen(tmp_path: Path) -> None:
+    """A release that is gone beneath its link is noted at the look, and so is a link that is gone."""
     release = tmp_path / "web-1" / "releases" / "r1"
     release.mkdir(parents=True)
-    (release / ".complete").touch()
-    (tmp_path / "web-1" / "current").symlink_to("releases/r1")
+    (release / "app.txt").touch()
+    current = tmp_path / "web-1" / "current"
+    current.symlink_to("releases/r1")
     watch = FleetWatch([tmp_path / "web-1"])
     watch.look()
     assert (watch.looks, watch.missing) == (1, [])
-    (release / ".complete").unlink()
+    (release / "app.txt").unlink()
     watch.look()
-    assert [one.split()[0] for one in watch.missing] == ["web-1"]
+    (release / "app.txt").touch()
+    current.unlink()
+    watch.look()
+    assert [one.split()[0] for one in watch.missing] == ["web-1", "web-1"]

@@ -19,7 +19,7 @@ EVERY = 0.02
 
 
 class FleetWatch:
-    """Looks at each host's ``current`` for as long as it is entered; it has to lead to a whole release at each look."""
+    """Looks at each host's ``current`` for as long as it is entered; it has to lead to what the service serves."""
 
     def __init__(self, hosts: Iterable[Path]) -> None:
         self.hosts = tuple(hosts)
@@ -50,7 +50,7 @@ class FleetWatch:
 
 
 def _serves(host: Path) -> bool:
-    return os.path.exists(host / "current" / ".complete")  # noqa: PTH110 - several thousand times a minute
+    return os.path.exists(host / "current" / "app.txt")  # noqa: PTH110 - several thousand times a minute
 
 
 def as_recorded(
