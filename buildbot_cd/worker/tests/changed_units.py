@@ -126,6 +126,8 @@ class Change:
         self.outlines[path] = new
         if before and after and os.path.basename(path) != "conftest.py" and only_inside(old, new):
             self.inside.add(path)
+        if new.unbound() - old.unbound():
+            self.value(path, [STAR], f"{path} __all__ lists what is not there")
         self.functions(path, old, new)
         for name in sorted(old.classes.keys() | new.classes.keys()):
             if old.classes.get(name, ("gone",))[0] != new.classes.get(name, ("gone",))[0]:
@@ -254,7 +256,9 @@ class Change:
                             names.update(dict.fromkeys(LOOKS, origin))
                             attributes["__dict__"] = origin
                         elif name == "*":
-                            if origin[1] != "__all__":
+                            if origin[1] == STAR:  # the import itself fails
+                                self.unit(path, FILE, self.cause(origin))
+                            elif origin[1] != "__all__":
                                 self.renamed(path, origin[1].lstrip(STAR), origin)
                         elif name == origin[1]:
                             self.renamed(path, local, origin)

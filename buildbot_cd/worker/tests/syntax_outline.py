@@ -112,6 +112,13 @@ class Outline:
         for stmts in blocks:
             self.visit(stmts, scope)
 
+    def unbound(self) -> set[str]:
+        """What ``__all__`` lists and the file does not define: ``import *`` of it fails, unless that is a submodule."""
+        if any(alias.name == "*" for node in self.imports for alias in node.names):
+            return set()  # it may come from there
+        listed = {name for one in self.statements if "__all__" in one.binds for name in one.uses.attributes}
+        return listed.difference(self.functions, self.classes, *(one.binds for one in self.statements))
+
     def members(self, name: str) -> list[str]:
         """The functions of a class and of those inside of it."""
         return [one for one in self.functions if one.startswith(name + ".")]

@@ -207,6 +207,24 @@ def test_a_list_of_names_concerns_only_who_imports_all_of_them(repository: Repos
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [("['total', 'Cart']", "['total', 'Kart']"), ("class Cart:", "class Kart:"), ("def total", "def totals")],
+)
+def test_a_list_that_names_what_is_not_there_breaks_the_import_of_all_names(
+    repository: Repository, old: str, new: str
+) -> None:
+    """Whoever imports the package that does ``import *`` is concerned, whatever it uses of it."""
+    repository.change("shop/cart.py", old, new)
+    assert "shop/__init__.py::<file>" in repository.told()["unit"]
+
+
+def test_a_name_that_joins_the_list_and_is_there_breaks_nothing(repository: Repository) -> None:
+    """A function and a variable of the file."""
+    repository.change("shop/cart.py", "['total', 'Cart']", "['total', 'Cart', 'lonely', 'MADE']")
+    assert "shop/__init__.py::<file>" not in repository.told()["unit"]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "inside"),
     [
         ("== 7", "== 8", True),
