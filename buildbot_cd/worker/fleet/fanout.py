@@ -7,11 +7,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from buildbot_cd.worker.fleet.archive import keep_release
-from buildbot_cd.worker.fleet.command import CommandTransport
 from buildbot_cd.worker.fleet.events import Events
 from buildbot_cd.worker.fleet.local import LocalTransport
-from buildbot_cd.worker.fleet.payload import Payload
 from buildbot_cd.worker.fleet.verbs import HostRun
 
 if TYPE_CHECKING:
@@ -25,10 +22,12 @@ PROGRESS_SECONDS = 1.0
 
 
 def open_transport(request: Request) -> Transport:
-    """The transport that the request names; asyncssh is imported only for ``ssh``."""
+    """The transport that the request names. What only one of them needs is imported for that one: a switch is short."""
     if request.transport == "local":
         return LocalTransport(request.parallel)
     if request.transport == "command":
+        from buildbot_cd.worker.fleet.command import CommandTransport
+
         return CommandTransport(request)
     from buildbot_cd.worker.fleet.sessions import Sessions
     from buildbot_cd.worker.fleet.ssh import SshTransport
@@ -43,6 +42,9 @@ async def fan_out(request: Request, out: Out, opened: Callable[[Request], Transp
     """
     payload = None
     if request.verb == "stage" and request.payload and not request.dry:
+        from buildbot_cd.worker.fleet.archive import keep_release
+        from buildbot_cd.worker.fleet.payload import Payload
+
         payload = await asyncio.to_thread(Payload, request.payload)  # reads all of it; other work goes on
         if request.archive and request.release:
             keeping = (payload.folder, request.archive, request.release, request.keep)
