@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from buildbot.process.results import CANCELLED, EXCEPTION, FAILURE, RETRY, SKIPPED, SUCCESS, WARNINGS
 
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
-from buildbot_cd.engine.checks import CheckPlan, Checks
-from buildbot_cd.store import MemoryStore
-from buildbot_cd.testing.simulation.store import finish
+from buildbot_cd.core.landing.values import EffectKind
+from buildbot_cd.engine.checks import CheckPlan
+from tests.engine.answering import answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,31 +23,13 @@ HEAD, OLD, TOOLS = "a" * 40, "b" * 40, "c" * 40
 
 def verdict(*parts: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the checks answer when the builds of lint and of linux ended like this."""
-    store = MemoryStore()
-    answers: list[Mapping[str, Any]] = []
-
-    async def answer(_key: str, result: Mapping[str, Any]) -> bool:
-        answers.append(result)
-        return True
-
-    def begin(tx: Tx) -> None:
-        tx.gates.create(Gate("shop", trunk=HEAD, tested=OLD, live=OLD))
-        made = tx.landings.add("shop", OLD, HEAD, "ada", "s", "m", 1.0)
-        asked = {"candidate": HEAD, "base": OLD, "head": HEAD}
-        tx.outbox.put("shop", made.id, Effect(EffectKind.CHECKS, KEY, asked), 0, 1.0)
 
     def end(tx: Tx) -> None:
         for name, result in zip(("lint", "linux"), parts, strict=True):
             tx.outbox.finish(f"{KEY}#{name}", result, 2.0)
 
-    store.transact_now(begin)
-    checks = Checks(store, CheckPlan((), ("lint", "linux"), "main"), answer)
-    for step in (lambda _tx: None, end):
-        store.transact_now(step)
-        intent = store.transact_now(lambda tx: tx.outbox.get(KEY))
-        assert intent is not None
-        finish(checks.advance(intent, 2.0))
-    return answers[-1]
+    asked = {"candidate": HEAD, "base": OLD, "head": HEAD}
+    return answered(EffectKind.CHECKS, KEY, asked, CheckPlan((), ("lint", "linux"), "main"), end)[0]
 
 
 @pytest.mark.parametrize(

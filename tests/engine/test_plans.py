@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
+from buildbot_cd.core.landing.values import EffectKind
 from buildbot_cd.core.landing.verdict import FAILED, PASSED, UNKNOWN, Cause, classify
-from buildbot_cd.engine.checks import CheckPlan, Checks
-from buildbot_cd.store import MemoryStore
+from buildbot_cd.engine.checks import CheckPlan
 from buildbot_cd.store.rows import PlannedTest, RunState
-from buildbot_cd.testing.simulation.store import finish
+from tests.engine.answering import answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from buildbot_cd.store import Tx
+    from buildbot_cd.store import MemoryStore, Tx
 
 KEY = "shop/1/confirm/1.0"
 MAP = "map:.buildbot-cd.yaml"
@@ -26,18 +25,6 @@ WRONG, RIGHT, NOTHING = MAP, "t::a", ""
 
 def second_look(**sides: str) -> tuple[Mapping[str, Any], MemoryStore]:
     """The answer after the plans of ``retry`` and ``base`` named this test, or were not made."""
-    store = MemoryStore()
-    answers: list[Mapping[str, Any]] = []
-
-    async def answer(_key: str, result: Mapping[str, Any]) -> bool:
-        answers.append(result)
-        return True
-
-    def begin(tx: Tx) -> None:
-        tx.gates.create(Gate("shop"))
-        made = tx.landings.add("shop", "b", "h", "ada", "s", "m", 1.0)
-        asked = {"candidate": "h", "tested": "b", "failing": [MAP], "checks": "shop/1/checks/1.0"}
-        tx.outbox.put("shop", made.id, Effect(EffectKind.CONFIRM, KEY, asked), 0, 1.0)
 
     def plan(tx: Tx) -> None:
         for side, name in sides.items():
@@ -48,14 +35,8 @@ def second_look(**sides: str) -> tuple[Mapping[str, Any], MemoryStore]:
                 tx.runs.plan(run, [PlannedTest(name)], {}, None, 2.0)
             tx.outbox.finish(part.key, {"results": 2 if name != RIGHT else 0}, 2.0)
 
-    store.transact_now(begin)
-    checks = Checks(store, CheckPlan(("w1", "w2"), (), "main"), answer)
-    for step in (lambda _tx: None, plan):
-        store.transact_now(step)
-        intent = store.transact_now(lambda tx: tx.outbox.get(KEY))
-        assert intent is not None
-        finish(checks.advance(intent, 2.0))
-    return answers[-1], store
+    asked = {"candidate": "h", "tested": "b", "failing": [MAP], "checks": "shop/1/checks/1.0"}
+    return answered(EffectKind.CONFIRM, KEY, asked, CheckPlan(("w1", "w2"), (), "main"), plan)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
+from buildbot_cd.core.landing.values import EffectKind
 from buildbot_cd.core.landing.verdict import Cause, classify
-from buildbot_cd.engine.checks import CheckPlan, Checks
-from buildbot_cd.store import MemoryStore
+from buildbot_cd.engine.checks import CheckPlan
 from buildbot_cd.store.rows import TestResult
-from buildbot_cd.testing.simulation.store import finish
+from tests.engine.answering import answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,18 +24,6 @@ TEST = "t::at[2026-11-24 18:16:43]"
 
 def second_look(retry: str, base: str) -> Mapping[str, Any]:
     """The answer after one test had these outcomes on another worker and on the tested revision."""
-    store = MemoryStore()
-    answers: list[Mapping[str, Any]] = []
-
-    async def answer(_key: str, result: Mapping[str, Any]) -> bool:
-        answers.append(result)
-        return True
-
-    def fill(tx: Tx) -> None:
-        tx.gates.create(Gate("shop"))
-        made = tx.landings.add("shop", "b", "h", "ada", "s", "m", 1.0)
-        asked = {"candidate": "h", "tested": "b", "failing": [TEST], "checks": "shop/1/checks/1.0"}
-        tx.outbox.put("shop", made.id, Effect(EffectKind.CONFIRM, KEY, asked), 0, 1.0)
 
     def report(tx: Tx) -> None:
         for side, outcome in (("retry", retry), ("base", base)):
@@ -44,14 +31,8 @@ def second_look(retry: str, base: str) -> Mapping[str, Any]:
             assert run is not None
             tx.runs.report(run.id, "w1", [TestResult(TEST, outcome)], 2.0)
 
-    store.transact_now(fill)
-    checks = Checks(store, CheckPlan(("w1",), (), "main"), answer)
-    for step in (lambda _tx: None, report):
-        store.transact_now(step)
-        intent = store.transact_now(lambda tx: tx.outbox.get(KEY))
-        assert intent is not None
-        finish(checks.advance(intent, 2.0))
-    return answers[-1]
+    asked = {"candidate": "h", "tested": "b", "failing": [TEST], "checks": "shop/1/checks/1.0"}
+    return answered(EffectKind.CONFIRM, KEY, asked, CheckPlan(("w1",), (), "main"), report)[0]
 
 
 @pytest.mark.parametrize(
