@@ -22,7 +22,7 @@ SEED = int(os.environ.get("CD_CHAOS_SEED", "1"))
 LANDINGS = int(os.environ.get("CD_CHAOS_LANDINGS", "2"))
 KILLS = int(os.environ.get("CD_CHAOS_KILLS", "3"))
 
-pytestmark = [pytest.mark.integration, pytest.mark.postgres, pytest.mark.timeout(150 if LANDINGS < 10 else 2700)]
+pytestmark = [pytest.mark.integration, pytest.mark.postgres, pytest.mark.timeout(150 if LANDINGS < 10 else 1800)]
 
 
 @pytest.fixture
