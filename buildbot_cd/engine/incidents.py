@@ -11,25 +11,17 @@ from buildbot_cd.core.incident import (
     Cause,
     Incident,
     Side,
-    answered,
-    begun,
     cause_of,
     nameable,
-    named,
     proved,
     subject_of,
 )
-from buildbot_cd.core.landing.values import Effect, EffectKind, State
-from buildbot_cd.engine.control import as_seen
-from buildbot_cd.errors import ControlRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from buildbot_cd.core.landing.moves import Move
     from buildbot_cd.core.landing.values import Intent, Landing
-    from buildbot_cd.engine.control import Order
-    from buildbot_cd.engine.service import Engine
     from buildbot_cd.store.interface import Tx
 
 
@@ -90,35 +82,3 @@ def settle(tx: Tx, intent: Intent, result: Mapping[str, Any], now: float) -> Inc
         for name, told in ((name, result.get(name) or {}) for name in ("bad", "trunk"))
     ]
     return tx.incidents.update(proved(incident, sides[0], sides[1], now, str(result.get("trouble") or "")))
-
-
-async def order_incident(engine: Engine, ident: int, order: Order) -> None:
-    """Answer a why, name the test, or have it shown. Raises ControlRefused, OutOfDate."""
-    now = engine.now()
-
-    def run(tx: Tx) -> Incident:
-        incident = tx.incidents.get(ident)
-        if incident is None:
-            raise ControlRefused(f"there is no incident {ident}")
-        as_seen(order, f"incident {ident}", incident.version, incident.state.value)
-        if order.action == "answer":
-            return tx.incidents.update(answered(incident, int(order.more["why"]), str(order.more["text"])))
-        if order.action == "name_test":
-            return tx.incidents.update(named(incident, str(order.more["test"])))
-        return _prove(tx, incident, now)
-
-    engine.events.incident_changed(await engine.store.transact(run))
-    engine.wake()
-
-
-def _prove(tx: Tx, incident: Incident, now: float) -> Incident:
-    gate = tx.gates.get(incident.gate)
-    landing = None if incident.landing is None else tx.landings.get(incident.landing)
-    gone = landing is None or incident.cause is Cause.ESCAPE or landing.state is State.REVERTED
-    proving = begun(incident, gone=gone)
-    if gate is None or gate.trunk is None:
-        raise ControlRefused("trunk has not been looked at yet")
-    key = f"{incident.gate}/incident/{incident.id}/proof/{incident.version}"
-    payload = {"incident": incident.id, "test": incident.test, "bad": incident.bad, "trunk": gate.trunk}
-    tx.outbox.put(incident.gate, incident.landing, Effect(EffectKind.PROOF, key, payload), gate.epoch, now)
-    return tx.incidents.update(proving)

@@ -17,9 +17,9 @@ from buildbot_cd.core.rollout.hosts import Host
 from buildbot_cd.core.rollout.owed import owed
 from buildbot_cd.core.rollout.records import HostRecord, Observation, Phase, after_event, observe
 from buildbot_cd.core.rollout.stages import Stage, plan
-from buildbot_cd.engine.control import promoted
+from buildbot_cd.engine.promotion import promoted
 from buildbot_cd.errors import FleetError
-from buildbot_cd.store.rows import HostRow, RolloutState
+from buildbot_cd.store.rows import ROLLOUT_ENDED, HostRow, RolloutState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,7 +80,7 @@ class Rollouts:
             past = [one for one in tx.rollouts.for_landing(landing.id) if one.release == release]
             earlier = {row.host: row for old in past for row in tx.rollouts.hosts(old.id)}
             for old in (one for ident in (landing.id, *over) for one in tx.rollouts.for_landing(ident)):
-                if old.state not in ENDED:  # whoever worked on it is gone, or stopped by the new one's fence
+                if old.state not in ROLLOUT_ENDED:  # whoever worked on it is gone, or stopped by the new one's fence
                     tx.rollouts.update(replace(old, state=RolloutState.FAILED, ended_at=now, reason=old.reason or GONE))
             made = tx.rollouts.create(
                 intent.key, landing.gate, landing.id, release, str(landing.candidate), seed, told, now
@@ -131,7 +131,7 @@ class Rollouts:
         """The releases that this rollout, an open one or a landing inside the gate may still need on some host."""
 
         def read(tx: Tx) -> frozenset[str]:
-            wanted = [one for one in tx.rollouts.recent(rollout.gate, RECENT) if one.state not in ENDED]
+            wanted = [one for one in tx.rollouts.recent(rollout.gate, RECENT) if one.state not in ROLLOUT_ENDED]
             rows = [row for one in [rollout, *wanted] for row in tx.rollouts.hosts(one.id)]
             found = {name for row in rows for name in (row.desired, row.previous) if name}
             found |= {release_name(one) for one in tx.snapshot(rollout.gate).landings if one.candidate}  # brought early
@@ -341,7 +341,3 @@ def _with(row: HostRow, record: HostRecord, now: float) -> HostRow:
         error=record.error[:1000],
         at=now,
     )
-
-
-ENDED = frozenset({RolloutState.DONE, RolloutState.ROLLED_BACK, RolloutState.FAILED})
-"""States in which a rollout does nothing any more."""

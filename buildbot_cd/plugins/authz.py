@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from buildbot.www.authz.endpointmatchers import EndpointMatcherBase, Match
 from twisted.internet import defer
 
-from buildbot_cd.engine.control import ACTIONS
 from buildbot_cd.engine.lookup import engine_of
+from buildbot_cd.engine.orders import ACTIONS
 from buildbot_cd.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ class WorkState(StrEnum):
 
 
 class RolloutState(StrEnum):
-    """Where a rollout stands; the last three and DONE are its ends."""
+    """Where a rollout stands; `ROLLOUT_ENDED` are its ends."""
 
     STAGING = "staging"
     SWITCHING = "switching"
@@ -43,6 +43,10 @@ class RolloutState(StrEnum):
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
+
+
+ROLLOUT_ENDED = frozenset({RolloutState.DONE, RolloutState.ROLLED_BACK, RolloutState.FAILED})
+"""States in which a rollout does nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)

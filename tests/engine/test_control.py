@@ -14,18 +14,9 @@ from buildbot_cd.core.landing.admission import queue
 from buildbot_cd.core.landing.moves import EMERGENCY, Policy
 from buildbot_cd.core.landing.values import Gate, Landing, Mode, Slot, State
 from buildbot_cd.engine.apply import ensure_gate, order
-from buildbot_cd.engine.control import (
-    ACTIONS,
-    BadOrder,
-    Order,
-    OutOfDate,
-    order_gate,
-    order_landing,
-    order_rollout,
-    parse,
-    promotable,
-    promoted,
-)
+from buildbot_cd.engine.control import order_gate, order_landing, order_rollout
+from buildbot_cd.engine.orders import ACTIONS, BadOrder, Order, OutOfDate, parse
+from buildbot_cd.engine.promotion import promotable, promoted
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.store import MemoryStore
 from buildbot_cd.store.rows import RolloutState

@@ -16,8 +16,9 @@ from buildbot_cd.core.landing.values import EffectKind, Gate, IntentState, Landi
 from buildbot_cd.engine import views
 from buildbot_cd.engine.apply import answer, apply
 from buildbot_cd.engine.checks import CheckPlan, Checks
-from buildbot_cd.engine.control import Order, OutOfDate
-from buildbot_cd.engine.incidents import escaped, order_incident
+from buildbot_cd.engine.control import order_incident
+from buildbot_cd.engine.incidents import escaped
+from buildbot_cd.engine.orders import Order, OutOfDate
 from buildbot_cd.engine.proofs import file_of
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.store import MemoryStore

@@ -14,7 +14,8 @@ from buildbot_cd.cli import main
 from buildbot_cd.cli.asking.client import Client
 from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.values import State
-from buildbot_cd.engine.control import BadOrder, order_gate, order_landing, parse
+from buildbot_cd.engine.control import order_gate, order_landing
+from buildbot_cd.engine.orders import BadOrder, parse
 from buildbot_cd.engine.views import Lens, gate_view, landing_view, trust_view
 from buildbot_cd.errors import ControlRefused
 from tests.engine.test_control import NOW, FakeEngine

@@ -7,10 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.values import State
-from buildbot_cd.engine.control import promotable
-from buildbot_cd.engine.rollouts import ENDED
+from buildbot_cd.engine.promotion import promotable
 from buildbot_cd.engine.views.hosts import mark
-from buildbot_cd.store.rows import RolloutState
+from buildbot_cd.store.rows import ROLLOUT_ENDED, RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.store.interface import Tx
@@ -23,7 +22,7 @@ def rollout_row(rollout: Rollout) -> dict[str, Any]:
     return {
         **{name: getattr(rollout, name) for name in _CHANGING},
         "state": rollout.state.value,
-        "open": rollout.state not in ENDED,
+        "open": rollout.state not in ROLLOUT_ENDED,
     }
 
 
@@ -77,7 +76,7 @@ def can_roll_back(tx: Tx, rollout: Rollout) -> bool:
     landing = None if rollout.landing is None else tx.landings.get(rollout.landing)
     if landing is not None and landing.state is State.SETTLING:
         return rollout.state is RolloutState.DONE and tx.rollouts.for_landing(landing.id)[-1].id == rollout.id
-    return landing is not None and landing.state is State.DEPLOYING and rollout.state not in ENDED
+    return landing is not None and landing.state is State.DEPLOYING and rollout.state not in ROLLOUT_ENDED
 
 
 def verdicts_view(tx: Tx, ident: int) -> list[dict[str, Any]] | None:

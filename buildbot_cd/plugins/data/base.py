@@ -11,8 +11,8 @@ from buildbot.www.rest import JSONRPC_CODES, BadJsonRpc2
 from twisted.internet import defer
 from twisted.python import log
 
-from buildbot_cd.engine.control import ACTIONS, BadOrder, Order, OutOfDate, parse
 from buildbot_cd.engine.lookup import engine_of
+from buildbot_cd.engine.orders import ACTIONS, BadOrder, Order, OutOfDate, parse
 from buildbot_cd.engine.views import Lens
 from buildbot_cd.errors import CdError, ConfigError, ControlRefused
 from buildbot_cd.plugins.data.entities import Addressed
@@ -94,7 +94,7 @@ def _code(error: BadOrder | ControlRefused) -> int:
 
 
 class Controlled(CdEndpoint):
-    """An endpoint that takes orders. ``kind_of_object`` is a key of `engine.control.ACTIONS`, ``key`` the part of the
+    """An endpoint that takes orders. ``kind_of_object`` is a key of `engine.orders.ACTIONS`, ``key`` the part of the
     address that names the object, and ``order`` carries an order out: (engine, the object's name, order).
     """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.data import base, types
 
 from buildbot_cd.core.incident import Standing
-from buildbot_cd.engine.incidents import order_incident
+from buildbot_cd.engine.control import order_incident
 from buildbot_cd.engine.views import incident_view, incidents_view
 from buildbot_cd.plugins.data.base import Controlled
 from buildbot_cd.plugins.data.entities import entity

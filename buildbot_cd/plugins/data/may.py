@@ -15,8 +15,8 @@ from twisted.internet import defer
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from buildbot_cd.engine.control import ACTIONS
 from buildbot_cd.engine.logs import logged
+from buildbot_cd.engine.orders import ACTIONS
 from buildbot_cd.plugins.data.permission import ANONYMOUS, require, said
 
 if TYPE_CHECKING:

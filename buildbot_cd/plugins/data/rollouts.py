@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from buildbot.data import base, types
 
 from buildbot_cd.engine.control import order_rollout
-from buildbot_cd.engine.rollouts import ENDED
 from buildbot_cd.engine.views import (
     fleet_view,
     landing_rollouts_view,
@@ -21,7 +20,7 @@ from buildbot_cd.plugins.data.base import Controlled, OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import Paged
-from buildbot_cd.store.rows import RolloutState
+from buildbot_cd.store.rows import ROLLOUT_ENDED, RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.engine.views import Lens
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from buildbot_cd.store.wanted import Wanted
 
 _STATES = tuple(state.value for state in RolloutState)
-_ENDED = tuple(state.value for state in RolloutState if state in ENDED)
+_ENDED = tuple(state.value for state in RolloutState if state in ROLLOUT_ENDED)
 
 
 class RolloutEndpoint(Controlled):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import buildbot_cd
-from buildbot_cd.engine.control import ACTIONS
+from buildbot_cd.engine.orders import ACTIONS
 from buildbot_cd.engine.views.hosts import COLUMNS, MARKS
 from buildbot_cd.plugins.data import resources
 

@@ -12,7 +12,7 @@ from buildbot.www.authz import Authz
 from buildbot.www.authz.roles import RolesFromOwner, RolesFromUsername
 
 from buildbot_cd.core.landing.values import Gate
-from buildbot_cd.engine.control import ACTIONS
+from buildbot_cd.engine.orders import ACTIONS
 from buildbot_cd.plugins import authz as matchers
 from buildbot_cd.plugins.data import may
 from buildbot_cd.plugins.data.may import permissions

@@ -15,7 +15,7 @@ from twisted.internet import defer
 
 from buildbot_cd.core.landing.values import Gate
 from buildbot_cd.engine import lookup
-from buildbot_cd.engine.control import ACTIONS
+from buildbot_cd.engine.orders import ACTIONS
 from buildbot_cd.errors import ConfigError
 from buildbot_cd.plugins import authz as matchers
 from buildbot_cd.plugins.data.permission import require, said
