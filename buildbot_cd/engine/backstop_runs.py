@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.values import Effect, EffectKind
-from buildbot_cd.engine.checks import GENERATIONS
+from buildbot_cd.engine.check_parts import GENERATIONS
 from buildbot_cd.engine.refs import branch_of
 from buildbot_cd.store.rows import PlannedTest, RunState
 

@@ -12,23 +12,23 @@ from buildbot_cd.core.landing.values import Intent, IntentState
 from buildbot_cd.store.rows import PlannedTest
 
 if TYPE_CHECKING:
-    from buildbot_cd.engine.checks import Checks
+    from buildbot_cd.engine.check_parts import Parts
     from buildbot_cd.store.interface import Tx
 
 SIDES = ("bad", "trunk")
 KIND = "proof"
 
 
-def look(checks: Checks, tx: Tx, intent: Intent, now: float) -> dict[str, Any] | None:
+def look(parts: Parts, tx: Tx, intent: Intent, now: float) -> dict[str, Any] | None:
     """Start both runs, or see how far they are; the answer is {bad: {outcome, run}, trunk: ..., trouble}."""
-    if not checks.plan.pool:
+    if not parts.plan.pool:
         return {"trouble": "cd.yaml names no workers for tests (checks: tests), so the test cannot be run."}
     if intent.state is IntentState.PENDING:
         tx.outbox.start(intent.key, now, None)
         for side in SIDES:
             _start(tx, intent, side, now)
         return None
-    ended = {side: checks.outcome_of(tx, intent, f"{intent.key}#{side}", now) for side in SIDES}
+    ended = {side: parts.run_outcome(tx, intent, f"{intent.key}#{side}", now) for side in SIDES}
     if any(one is None for one in ended.values()):
         return None
     trouble = [

@@ -12,9 +12,8 @@ from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.people import People
 from buildbot_cd.core.landing.windows import Window
 from buildbot_cd.engine.backstop import Plan
-from buildbot_cd.engine.checks import CheckPlan
+from buildbot_cd.engine.check_parts import CheckPlan, StressPlan
 from buildbot_cd.engine.escapes import Search
-from buildbot_cd.engine.stress import StressPlan
 
 if TYPE_CHECKING:
     from buildbot_cd.config.master import MasterConfig

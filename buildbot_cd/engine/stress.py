@@ -9,47 +9,34 @@ the landing is taken back, and its engineer mends the one or the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.trust import Quarantine
+from buildbot_cd.engine.check_parts import STRESS
 from buildbot_cd.store.rows import HARMLESS, PlannedTest, WorkState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from buildbot_cd.core.landing.values import Intent
-    from buildbot_cd.engine.checks import Checks
+    from buildbot_cd.engine.check_parts import Parts, StressPlan
     from buildbot_cd.store.interface import Tx
     from buildbot_cd.store.rows import Run
 
-STRESS = "stress"
-"""Kind of a run in which each test has to pass many times."""
-
 KNOWN = 5
 """A test that has passed so often is not new, though nobody noted that it was stressed."""
-
 
 MISSING = "missing"
 """Outcome of a test that gave no result: nothing is known of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StressPlan:
-    """``rounds`` (0: never) of at most ``most`` new tests; a flaky one is in quarantine for ``lasts`` seconds."""
-
-    rounds: int = 0
-    most: int = 50
-    lasts: float = 14 * 86400.0
-
-
-def look(checks: Checks, tx: Tx, intent: Intent, first: Run, flaked: Collection[str], now: float) -> str | None:
+def look(parts: Parts, tx: Tx, intent: Intent, first: Run, flaked: Collection[str], now: float) -> str | None:
     """A sentence on the new tests of the ``first`` run, in which nothing speaks against the change: empty if there are
     none, and None while they run over and over. Asking again changes nothing.
 
     ``flaked`` failed in it and passed on another worker. A new one of them needs no more runs: it is known to be flaky.
     """
-    plan, key = checks.plan.stress, f"{intent.key}#stress"
+    plan, key = parts.plan.stress, f"{intent.key}#stress"
     if not plan.rounds:
         return ""
     if tx.runs.by_key(key) is None:
@@ -60,7 +47,7 @@ def look(checks: Checks, tx: Tx, intent: Intent, first: Run, flaked: Collection[
             return said
         made = tx.runs.create(key, first.gate, first.landing, STRESS, first.revision, now)
         tx.runs.plan(made.id, wanted, {}, None, now)
-    if checks.outcome_of(tx, intent, key, now) is None:
+    if parts.run_outcome(tx, intent, key, now) is None:
         return None
     run = tx.runs.by_key(key)
     return "" if run is None else _settled(tx, run, plan)

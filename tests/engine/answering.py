@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
-from buildbot_cd.engine.checks import CheckPlan, Checks
+from buildbot_cd.engine.check_parts import CheckPlan
+from buildbot_cd.engine.checks import Checks
 from buildbot_cd.store import MemoryStore
 from buildbot_cd.testing.simulation.store import finish
 

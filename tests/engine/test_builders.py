@@ -9,7 +9,7 @@ import pytest
 from buildbot.process.results import CANCELLED, EXCEPTION, FAILURE, RETRY, SKIPPED, SUCCESS, WARNINGS
 
 from buildbot_cd.core.landing.values import EffectKind
-from buildbot_cd.engine.checks import CheckPlan
+from buildbot_cd.engine.check_parts import CheckPlan
 from tests.engine.answering import answered
 
 if TYPE_CHECKING:

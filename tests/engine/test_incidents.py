@@ -15,7 +15,8 @@ from buildbot_cd.core.landing.moves import Move, Policy, effect_of
 from buildbot_cd.core.landing.values import EffectKind, Gate, IntentState, Landing, State
 from buildbot_cd.engine import views
 from buildbot_cd.engine.apply import answer, apply
-from buildbot_cd.engine.checks import CheckPlan, Checks
+from buildbot_cd.engine.check_parts import CheckPlan
+from buildbot_cd.engine.checks import Checks
 from buildbot_cd.engine.control import order_incident
 from buildbot_cd.engine.incidents import escaped
 from buildbot_cd.engine.orders import Order, OutOfDate

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
-from buildbot_cd.engine.checks import CheckPlan, Checks
+from buildbot_cd.engine.check_parts import CheckPlan
+from buildbot_cd.engine.checks import Checks
 from buildbot_cd.engine.trust import end_quarantine, put_in_quarantine
 from buildbot_cd.errors import ControlRefused
 from buildbot_cd.store import MemoryStore

@@ -9,7 +9,7 @@ import pytest
 
 from buildbot_cd.core.landing.values import EffectKind
 from buildbot_cd.core.landing.verdict import Cause, classify
-from buildbot_cd.engine.checks import CheckPlan
+from buildbot_cd.engine.check_parts import CheckPlan
 from buildbot_cd.store.rows import TestResult
 from tests.engine.answering import answered
 

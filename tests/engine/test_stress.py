@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate
-from buildbot_cd.engine.checks import CheckPlan, Checks
-from buildbot_cd.engine.stress import StressPlan
+from buildbot_cd.engine.check_parts import CheckPlan, StressPlan
+from buildbot_cd.engine.checks import Checks
 from buildbot_cd.store import MemoryStore
 from buildbot_cd.store.rows import PlannedTest, TestResult
 from buildbot_cd.testing.simulation.store import finish

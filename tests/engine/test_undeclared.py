@@ -11,7 +11,8 @@ import pytest
 from buildbot_cd.core.landing import control, testing
 from buildbot_cd.core.landing.moves import HELD, Policy
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Intent, State
-from buildbot_cd.engine.checks import CheckPlan, Checks
+from buildbot_cd.engine.check_parts import CheckPlan
+from buildbot_cd.engine.checks import Checks
 from buildbot_cd.store import MemoryStore
 from buildbot_cd.store.rows import PlannedTest, TestResult
 from buildbot_cd.testing.simulation.store import finish

@@ -10,7 +10,7 @@ from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot_cd.config import ConfigErrors, parse_repository
 from buildbot_cd.config.units import parse_duration
 from buildbot_cd.core.selection import Change, test_of
-from buildbot_cd.engine.checks import undeclared
+from buildbot_cd.engine.check_parts import undeclared
 from buildbot_cd.errors import SelectionError
 from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
 from buildbot_cd.store.rows import RunState
