@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from buildbot.data import base, types
 
 from buildbot_cd.engine.control import order_rollout
-from buildbot_cd.engine.rollouts import ENDED
 from buildbot_cd.engine.views import (
     fleet_view,
     landing_rollouts_view,
@@ -21,7 +20,7 @@ from buildbot_cd.plugins.data.base import Controlled, OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import Paged
-from buildbot_cd.store.rows import RolloutState
+from buildbot_cd.store.rows import ENDED, RolloutState
 
 if TYPE_CHECKING:
     from buildbot_cd.engine.views import Lens
