@@ -3,51 +3,33 @@
 
 from __future__ import annotations
 
-import subprocess
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import threads
 
-from buildbot_cd.config.inventory import parse_hosts
 from buildbot_cd.core.landing.moves import key_of, staged_early
 from buildbot_cd.core.landing.values import EffectKind, Slot
-from buildbot_cd.core.rollout.hosts import Host
-from buildbot_cd.core.rollout.owed import owed
-from buildbot_cd.core.rollout.records import HostRecord, Observation, Phase, after_event, observe
-from buildbot_cd.core.rollout.stages import Stage, plan
+from buildbot_cd.core.rollout.stages import plan
+from buildbot_cd.engine.fleet_plan import as_plan, as_told, read_hosts, release_name, stages_of
 from buildbot_cd.engine.promotion import promoted
-from buildbot_cd.errors import FleetError
 from buildbot_cd.store.rows import ROLLOUT_ENDED, HostRow, RolloutState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
+    from pathlib import Path
 
-    from buildbot_cd.config.fleet import Inventory, RolloutStage
     from buildbot_cd.config.master import MasterConfig
     from buildbot_cd.core.immune.values import Verdict
     from buildbot_cd.core.landing.values import Intent, Landing
+    from buildbot_cd.core.rollout.hosts import Host
     from buildbot_cd.engine.events import Events
     from buildbot_cd.store.interface import Store, Tx
     from buildbot_cd.store.rows import Rollout
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStage:
-    """A stage of a rollout as it was planned: ``watch`` in seconds, ``budget`` in hosts."""
-
-    name: str
-    hosts: tuple[str, ...]
-    watch: float
-    budget: int
-
-
 GONE = "it did not come to its end; another rollout has taken its place"
 """Why a rollout is closed whose landing has begun another one."""
-
-RECENT = 30
-"""How many of the last rollouts are looked at for what is still wanted."""
 
 
 class Rollouts:
@@ -61,19 +43,12 @@ class Rollouts:
         known = await self.of_key(intent.key)
         if known is not None:
             return known
-        assert self.config.fleet is not None
-        hosts = await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
+        hosts = await self._inventory()
         release = release_name(landing)
         seed = landing.id * 1000 + landing.attempt
         over = [int(one) for one in intent.payload.get("over", ())]
         stages = plan(hosts, stages_of(self.config.rollout, len(hosts)), seed)
-        told = {
-            "hosts": [_told(one) for one in hosts],
-            "stages": [
-                {"name": s.name, "hosts": [h.name for h in s.hosts], "watch": s.watch, "budget": s.budget}
-                for s in stages
-            ],
-        }
+        told = as_plan(hosts, stages)
 
         def make(tx: Tx) -> Rollout:
             # A landing that was tested anew rests on something else: what hosts carried then is not where they go back.
@@ -98,51 +73,13 @@ class Rollouts:
         """The rollout of the effect with this key, None if it was never opened."""
         return await self.store.transact(lambda tx: tx.rollouts.by_key(key))
 
-    async def releases(self, landings: Iterable[int]) -> frozenset[str]:
-        """All releases that were ever made of these landings."""
-
-        def read(tx: Tx) -> frozenset[str]:
-            return frozenset(one.release for ident in landings for one in tx.rollouts.for_landing(ident))
-
-        return await self.store.transact(read)
-
-    async def carriers(self, rollout: Rollout) -> frozenset[str]:
-        """The hosts that shall carry the rollout's release now: not those that a newer one has taken further."""
-
-        def read(tx: Tx) -> frozenset[str]:
-            recent = tx.rollouts.recent(rollout.gate, RECENT)
-            history = [{row.host: row.desired for row in tx.rollouts.hosts(one.id)} for one in reversed(recent)]
-            due = owed(history, [str(one["name"]) for one in hosts_in(rollout)])
-            return frozenset(host for host, release in due.items() if release == rollout.release)
-
-        return await self.store.transact(read)
-
-    async def touched(self, landings: Iterable[int]) -> frozenset[str]:
-        """The hosts that were ever told to switch to a release of these landings."""
-
-        def read(tx: Tx) -> frozenset[str]:
-            rollouts = [one for ident in landings for one in tx.rollouts.for_landing(ident)]
-            rows = [(one, row) for one in rollouts for row in tx.rollouts.hosts(one.id)]
-            return frozenset(row.host for one, row in rows if row.desired == one.release)
-
-        return await self.store.transact(read)
-
-    async def named(self, rollout: Rollout) -> frozenset[str]:
-        """The releases that this rollout, an open one or a landing inside the gate may still need on some host."""
-
-        def read(tx: Tx) -> frozenset[str]:
-            wanted = [one for one in tx.rollouts.recent(rollout.gate, RECENT) if one.state not in ROLLOUT_ENDED]
-            rows = [row for one in [rollout, *wanted] for row in tx.rollouts.hosts(one.id)]
-            found = {name for row in rows for name in (row.desired, row.previous) if name}
-            found |= {release_name(one) for one in tx.snapshot(rollout.gate).landings if one.candidate}  # brought early
-            return frozenset(found | {rollout.release} | {one.release for one in wanted})
-
-        return await self.store.transact(read)
-
     async def fleet(self) -> list[dict[str, Any]]:
         """The hosts as the inventory has them now, as a request to the fan-out program wants them."""
+        return [as_told(one) for one in await self._inventory()]
+
+    async def _inventory(self) -> tuple[Host, ...]:
         assert self.config.fleet is not None
-        return [_told(one) for one in await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)]
+        return await threads.deferToThread(read_hosts, self.config.fleet.hosts, self.folder)
 
     async def newest_fence(self, gate: str, now: float) -> int:
         """The number that orders what is asked now after all rollouts so far, and before the next one.
@@ -162,34 +99,6 @@ class Rollouts:
         snapshot = await self.store.transact(lambda tx: tx.snapshot(gate))
         tested = snapshot.holder(Slot.TEST)
         return tested is not None and staged_early(tested) in snapshot.intents
-
-    async def carried(self, rollout: Rollout) -> dict[str, str]:
-        """What each host was last seen to carry, before this rollout; hosts that were never seen are left out."""
-
-        def read(tx: Tx) -> dict[str, str]:
-            wanted = {str(one["name"]) for one in hosts_in(rollout)}
-            found: dict[str, str] = {}
-            for past in tx.rollouts.recent(rollout.gate, RECENT):
-                if wanted <= set(found):
-                    break
-                if past.id != rollout.id:
-                    rows = tx.rollouts.hosts(past.id)
-                    found = {row.host: row.observed for row in rows if row.observed is not None} | found
-            return found
-
-        return await self.store.transact(read)
-
-    async def owed(self, gate: str) -> tuple[Rollout, dict[str, str]] | None:
-        """The newest rollout, and what each of its hosts shall carry; None while one is on its way, or never was."""
-
-        def read(tx: Tx) -> tuple[Rollout, dict[str, str]] | None:
-            recent = tx.rollouts.recent(gate, RECENT)
-            if not recent or tx.snapshot(gate).slots.get(Slot.DEPLOY) is not None:
-                return None
-            history = [{row.host: row.desired for row in tx.rollouts.hosts(one.id)} for one in reversed(recent)]
-            return recent[0], owed(history, [str(one["name"]) for one in hosts_in(recent[0])])
-
-        return await self.store.transact(read)
 
     async def promoted(self, rollout: int, stage: str) -> str:
         """Who has ended the watch of this stage early, and why; empty while nobody has."""
@@ -236,59 +145,6 @@ class Rollouts:
         return moved
 
 
-def release_name(landing: Landing) -> str:
-    """The name of the landing's release on hosts: its number, and the candidate that it was made of."""
-    return f"r{landing.id}-{str(landing.candidate)[:12]}"
-
-
-def stages_in(rollout: Rollout) -> tuple[PlannedStage, ...]:
-    """The stages as they were planned when the rollout was opened."""
-    return tuple(
-        PlannedStage(str(one["name"]), tuple(one["hosts"]), float(one["watch"]), int(one["budget"]))
-        for one in rollout.plan["stages"]
-    )
-
-
-def hosts_in(rollout: Rollout) -> list[dict[str, Any]]:
-    """The hosts as the fan-out program takes them: name, address, role, and port if it is a particular one."""
-    return [dict(one) for one in rollout.plan["hosts"]]
-
-
-def stages_of(stages: Sequence[RolloutStage], fleet: int) -> list[Stage]:
-    """cd.yaml says how many hosts carry the release after a stage; the plan wants what the stage adds."""
-    made, before = [], 0
-    for one in stages:
-        total = one.hosts.at_least(fleet)
-        adds: int | str = "all" if one.hosts.everything else total - before
-        size = fleet - before if one.hosts.everything else total - before
-        if adds == 0 or size <= 0:
-            continue
-        made.append(Stage(one.stage, adds, one.watch, one.budget.at_most(size)))
-        before = total
-    return made
-
-
-def read_hosts(inventory: Inventory, folder: Path) -> tuple[Host, ...]:
-    """The fleet now. Raises FleetError with the command's own words, ConfigError if its list cannot be used."""
-    if inventory.inline is not None:
-        found = inventory.inline
-    elif inventory.file is not None:
-        path = folder / inventory.file
-        found = parse_hosts(path.read_text("utf-8"), str(path))
-    else:
-        argv = list(inventory.command or ())
-        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode:
-            raise FleetError(f"fleet.hosts.command {argv} ended with {done.returncode}: {done.stderr.strip()[:500]}")
-        found = parse_hosts(done.stdout, f"output of {argv[0]}")
-    return tuple(Host(one.name, one.address, one.role, one.port) for one in found)
-
-
-def _told(host: Host) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": host.name, "address": host.address, "role": host.role}
-    return told if host.port is None else {**told, "port": host.port}
-
-
 def _first_row(rollout: Rollout, host: Host, stage: str, earlier: HostRow | None, now: float) -> HostRow:
     """A host before anything happened; what it carried before an interrupted try stays where a rollback goes."""
     return HostRow(
@@ -298,46 +154,5 @@ def _first_row(rollout: Rollout, host: Host, stage: str, earlier: HostRow | None
         stage=stage,
         desired=None,
         previous=earlier.previous if earlier is not None else None,
-        at=now,
-    )
-
-
-def observed(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
-    """The row after a probe's answer."""
-    seen = Observation(
-        current=event.get("release"),
-        staged=frozenset(event.get("releases") or ()),
-        reachable=event.get("phase") == "status",
-        error=str(event.get("error") or ""),
-    )
-    return _with(row, observe(_record(row), seen), now)
-
-
-def reported(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
-    """The row after the fan-out program's event."""
-    phase = Phase(str(event["phase"])) if event["phase"] in set(Phase) else Phase(row.phase)
-    record = after_event(_record(row), phase, event.get("release"), str(event.get("error") or ""))
-    return _with(row, record, now)
-
-
-def staged(row: HostRow, event: Mapping[str, Any], now: float) -> HostRow:
-    """The row after an event of staging: a host that answered told what it carries as well, as a probe does."""
-    if "release" in event:
-        seen = {"phase": "status", "release": event["release"], "releases": [], "error": event.get("error")}
-        row = observed(row, seen, now)
-    return reported(row, event, now)
-
-
-def _record(row: HostRow) -> HostRecord:
-    return HostRecord(row.desired, row.observed, row.previous, Phase(row.phase), row.error)
-
-
-def _with(row: HostRow, record: HostRecord, now: float) -> HostRow:
-    return replace(
-        row,
-        observed=record.observed,
-        previous=record.previous,
-        phase=str(record.phase),
-        error=record.error[:1000],
         at=now,
     )

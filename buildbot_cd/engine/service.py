@@ -21,6 +21,7 @@ from buildbot_cd.engine.logs import logged
 from buildbot_cd.engine.notices import Notices
 from buildbot_cd.engine.peers import BEAT, Peers
 from buildbot_cd.engine.perform import CALM, Performer, Trunk
+from buildbot_cd.engine.releases import Releases
 from buildbot_cd.engine.rollouts import Rollouts
 from buildbot_cd.engine.settings import backstop_of, plan_of, policy_of
 from buildbot_cd.engine.testruns import TestRuns
@@ -59,6 +60,7 @@ class Engine(BuildbotService):
     events: Events
     tests: TestRuns
     rollouts: Rollouts
+    releases: Releases
     backstop: Backstop
 
     def checkConfig(self, config: MasterConfig, folder: Path) -> None:
@@ -127,6 +129,7 @@ class Engine(BuildbotService):
         told = (self.events.escape_changed, self.events.incident_changed)
         self.backstop = Backstop(self.store, self.gate, backstop_of(self.config), self.now, *told)
         self.rollouts = Rollouts(self.store, self.config, self.folder, self.events)
+        self.releases = Releases(self.store)
         self._performer = Performer(self.store, self.builds, checks, trunk, self._notify, self._answered)
 
     def now(self) -> float:

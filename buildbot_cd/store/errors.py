@@ -8,3 +8,8 @@ from buildbot_cd.errors import StoreError
 
 class SlotTaken(StoreError):
     """Another landing holds the slot: wait until it is free and decide anew."""
+
+
+def missing(what: str, ident: object) -> StoreError:
+    """The error for a row that should be there."""
+    return StoreError(f"there is no {what} {ident}")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from buildbot_cd.store.rows import (
+        AlikeHosts,
         Counts,
         HostRow,
         Look,
@@ -197,6 +198,9 @@ class Rollouts(Protocol):
 
     def hosts(self, ident: int) -> tuple[HostRow, ...]:
         """The rollout's hosts, by name."""
+
+    def alike(self, ident: int) -> frozenset[AlikeHosts]:
+        """The rollout's hosts, counted by how they stand."""
 
     def put_hosts(self, ident: int, rows: Iterable[HostRow]) -> None:
         """Write these hosts' rows, each over the one it had in this rollout; other hosts stay."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -235,6 +235,15 @@ class HostRow:
     phase: str = "pending"
     error: str = ""
     at: float = 0.0
+
+
+class AlikeHosts(NamedTuple):
+    """How many hosts of a rollout stand alike; the first three as in `HostRow`."""
+
+    desired: str | None
+    observed: str | None
+    phase: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

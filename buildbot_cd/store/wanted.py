@@ -57,3 +57,8 @@ class Wanted:
         ordered = found[::-1] if self.newest_first else found
         first = max(0, self.offset)
         return tuple(copy(row) for row in ordered[first : first + max(0, self.limit)]), len(found) * self.counted
+
+
+def limited(limit: int) -> int:
+    """A limit that every database takes: 0 for a negative one."""
+    return max(0, min(limit, 2**31))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from buildbot_cd.core.rollout.records import Phase
-from buildbot_cd.engine.rollouts import staged
+from buildbot_cd.engine.host_news import staged
 from buildbot_cd.store.rows import HostRow
 
 ROW = HostRow(rollout=1, host="web-1", role="web", stage="canary", desired=None, previous=None, at=0.0)

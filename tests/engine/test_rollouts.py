@@ -11,6 +11,7 @@ import pytest
 
 from buildbot_cd.config import parse_master
 from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, Landing
+from buildbot_cd.engine.releases import Releases
 from buildbot_cd.engine.rollouts import Rollouts
 from buildbot_cd.store.memory import MemoryStore
 from buildbot_cd.store.rows import Rollout, RolloutState
@@ -40,6 +41,7 @@ class Company:
         self.store = MemoryStore()
         self.store.transact_now(lambda tx: tx.gates.create(Gate("trunk")))
         self.rollouts = Rollouts(self.store, parse_master(CONFIG, "cd.yaml"), Path(), cast("Any", Quiet()))
+        self.releases = Releases(self.store)
 
     def landing(self, number: int, candidate: str) -> Landing:
         """A landing with its candidate."""
@@ -120,11 +122,11 @@ def test_hosts_that_a_newer_rollout_takes_further_leave_the_older_one_s_watch(co
     """They leave with the intention to switch them, and come back when they are to go back."""
     older = company.open(company.landing(1, "c1"), "1/rollout")
     company.switch(older, "web-1", "web-2", "web-3", before="r-old")
-    assert run(company.rollouts.carriers(older)) == {"web-1", "web-2", "web-3"}
+    assert run(company.releases.carriers(older)) == {"web-1", "web-2", "web-3"}
     newer = company.open(company.landing(2, "c2"), "2/rollout")
     company.switch(newer, "web-2", before=older.release)
-    assert run(company.rollouts.carriers(older)) == {"web-1", "web-3"}
+    assert run(company.releases.carriers(older)) == {"web-1", "web-3"}
     back = company.open(company.landing(2, "c2"), "2/rollback")
     rows = run(company.rollouts.hosts(back))
     run(company.rollouts.note(back, [replace(rows["web-2"], desired=older.release)]))
-    assert run(company.rollouts.carriers(older)) == {"web-1", "web-2", "web-3"}
+    assert run(company.releases.carriers(older)) == {"web-1", "web-2", "web-3"}

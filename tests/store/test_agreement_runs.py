@@ -166,6 +166,7 @@ class RolloutAgreement(Agreement):
                 tx.rollouts.for_landing(ident),
                 tx.rollouts.recent(gate, limit, before),
                 tx.rollouts.hosts(ident),
+                tx.rollouts.alike(ident),
                 tx.verdicts.of_rollout(ident),
             )
         )

@@ -115,7 +115,7 @@ def _backtest(given: argparse.Namespace) -> int:
 
 def _past(given: argparse.Namespace, config: MasterConfig) -> list[Interval]:
     from buildbot_cd.cli.past import from_csv, from_prometheus, parse_time
-    from buildbot_cd.engine.rollouts import read_hosts
+    from buildbot_cd.engine.fleet_plan import read_hosts
     from buildbot_cd.sources import HostAddress
 
     immune = config.immune

@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
     """0 if the plan can be made and, with --probe, every host answers."""
     from buildbot_cd.config.master import load_master
     from buildbot_cd.core.rollout.stages import plan
-    from buildbot_cd.engine.rollouts import read_hosts, stages_of
+    from buildbot_cd.engine.fleet_plan import read_hosts, stages_of
 
     config = load_master(given.config)
     if config.fleet is None:

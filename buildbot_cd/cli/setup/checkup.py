@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from buildbot_cd.cli.asking.client import Client, Unreachable
 from buildbot_cd.config.master import load_master
 from buildbot_cd.core.wire import Joiner
+from buildbot_cd.engine.fleet_plan import read_hosts
 from buildbot_cd.engine.fleet_request import settings_of
-from buildbot_cd.engine.rollouts import read_hosts
 from buildbot_cd.errors import CdError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import defer, task
 
 from buildbot_cd.cli.setup.checkup import SHOWN, Finding
+from buildbot_cd.engine.fleet_plan import read_hosts
 from buildbot_cd.engine.providers import source_of
-from buildbot_cd.engine.rollouts import read_hosts
 from buildbot_cd.errors import CdError
 from buildbot_cd.sources.snapshot import HostAddress
 

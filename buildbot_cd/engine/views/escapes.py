@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.store.sql.escapes import OPEN
+from buildbot_cd.store.forms.escapes import OPEN
 
 if TYPE_CHECKING:
     from buildbot_cd.store.interface import Tx

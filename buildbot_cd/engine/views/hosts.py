@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
-from buildbot_cd.store.rows import HostRow
+from buildbot_cd.store.rows import AlikeHosts, HostRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,8 @@ _BEHIND: Callable[[HostRow], tuple[Any, ...]] = attrgetter(*COLUMNS[_AT + 1 :], 
 _SETTLED = frozenset({Phase.HEALTHY.value, Phase.ROLLED_BACK.value})
 
 
-def mark(row: HostRow, release: str) -> str:
-    """The host's mark in a picture of the rollout of ``release``; one of MARKS."""
+def mark(row: HostRow | AlikeHosts, release: str) -> str:
+    """A host's mark in a picture of the rollout of ``release``; one of MARKS."""
     if row.phase == Phase.UNREACHABLE:
         return "owed"
     if row.phase in BAD_PHASES:

@@ -65,7 +65,9 @@ def _brief(tx: Tx, rollout: Rollout) -> dict[str, Any]:
 
 def _full(tx: Tx, rollout: Rollout) -> dict[str, Any]:
     verdicts = tx.verdicts.of_rollout(rollout.id)
-    marks = Counter(mark(row, rollout.release) for row in tx.rollouts.hosts(rollout.id))
+    marks: Counter[str] = Counter()
+    for group in tx.rollouts.alike(rollout.id):
+        marks[mark(group, rollout.release)] += group.number
     newest = verdicts[-1] if verdicts else None
     told = {name: getattr(newest, name) for name in ("stage", "at", "kind", "reason")} if newest else None
     return {**_brief(tx, rollout), "marks": dict(marks), "verdict": told}

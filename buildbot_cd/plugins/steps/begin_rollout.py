@@ -11,7 +11,7 @@ from buildbot.process.results import SUCCESS
 from twisted.internet import defer
 
 from buildbot_cd.core.rollout.records import Phase
-from buildbot_cd.engine.rollouts import hosts_in, stages_in
+from buildbot_cd.engine.fleet_plan import hosts_in, stages_in
 from buildbot_cd.engine.watch import Watch
 from buildbot_cd.plugins.steps.fleet_step import ARCHIVE, FleetStep, bad, told
 from buildbot_cd.sources.snapshot import HostAddress
@@ -114,7 +114,7 @@ class BeginRollout(FleetStep):
         self, rollout: Rollout, rows: Mapping[str, HostRow], missing: frozenset[str]
     ) -> dict[str, HostRow]:
         """The hosts that have the release and of which is known what they carry."""
-        carried = await self.rollouts.carried(rollout)
+        carried = await self.engine.releases.carried(rollout)
         taken = {
             name: replace(row, observed=carried[name], previous=row.previous or carried[name], phase=str(Phase.STAGED))
             for name, row in rows.items()

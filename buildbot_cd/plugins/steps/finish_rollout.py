@@ -27,7 +27,7 @@ class FinishRollout(FleetStep):
         await self.rollouts.move(rollout, state=RolloutState.DONE, ended_at=self.engine.now())
         reason = f"{rollout.release} is live on {len(serving)} of {len(rows)} hosts"
         await self.engine.report(intent.key, {"verdict": "live", "reason": reason})
-        named = sorted(await self.rollouts.named(rollout))
+        named = sorted(await self.engine.releases.named(rollout))
         try:
             await self.fan_out("gc", rollout, protect=named)
         finally:

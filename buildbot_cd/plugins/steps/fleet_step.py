@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from buildbot.process.results import FAILURE, SKIPPED
 
 from buildbot_cd.core.rollout.records import BAD_PHASES, Phase
+from buildbot_cd.engine.fleet_plan import hosts_in, stages_in
 from buildbot_cd.engine.fleet_request import settings_of
-from buildbot_cd.engine.rollouts import hosts_in, observed, reported, staged, stages_in
+from buildbot_cd.engine.host_news import observed, reported, staged
 from buildbot_cd.errors import FleetError
 from buildbot_cd.plugins.steps.program import ProgramStep
 from buildbot_cd.store.rows import RolloutState
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from buildbot_cd.config.fleet import Fleet
     from buildbot_cd.core.landing.values import Intent
-    from buildbot_cd.engine.rollouts import PlannedStage, Rollouts
+    from buildbot_cd.engine.fleet_plan import PlannedStage
+    from buildbot_cd.engine.rollouts import Rollouts
     from buildbot_cd.store.rows import HostRow, Rollout
 
 SLOW = 3600.0

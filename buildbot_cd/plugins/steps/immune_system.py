@@ -15,8 +15,8 @@ from buildbot_cd.core.immune.record import opening, reopen
 from buildbot_cd.core.immune.seasonal import history_needed
 from buildbot_cd.core.immune.values import VerdictKind
 from buildbot_cd.core.wire import lines
+from buildbot_cd.engine.fleet_plan import hosts_in, stages_in
 from buildbot_cd.engine.history import bad_times
-from buildbot_cd.engine.rollouts import hosts_in, stages_in
 from buildbot_cd.engine.views.samples import sample
 from buildbot_cd.engine.watch import Arms, Watch, action_of
 from buildbot_cd.plugins.steps.earlier_watch import SAMPLES, earlier_record

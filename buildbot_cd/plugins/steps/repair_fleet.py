@@ -26,7 +26,7 @@ class RepairFleet(FleetStep):
 
     async def work(self) -> int:
         """Find out what is owed, probe, repair."""
-        found = await self.rollouts.owed(self.engine.gate)
+        found = await self.engine.releases.owed(self.engine.gate)
         if found is None:
             self.descriptionDone = ["a rollout is on its way, or there was none yet"]
             return SKIPPED

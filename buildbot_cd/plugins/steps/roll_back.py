@@ -30,7 +30,7 @@ class RollBack(FleetStep):
     async def act(self, intent: Intent, rollout: Rollout) -> int:
         """Probe all hosts, then move those back that are on the release."""
         rows = await self.fan_out("status", rollout)
-        bad = {rollout.release} | await self.rollouts.releases(_over(intent))
+        bad = {rollout.release} | await self.engine.releases.of(_over(intent))
         switched = [row for row in rows.values() if row.observed in bad]
         to = {row.host: row.previous for row in switched if row.previous is not None and row.previous not in bad}
         await self._intend(rollout, rows, to)
@@ -45,7 +45,7 @@ class RollBack(FleetStep):
     async def _end(
         self, intent: Intent, rollout: Rollout, rows: dict[str, HostRow], to: Mapping[str, str | None]
     ) -> int:
-        mentioned = await self.rollouts.touched([intent.landing or 0, *_over(intent)])
+        mentioned = await self.engine.releases.touched([intent.landing or 0, *_over(intent)])
         stuck = [
             row
             for row in rows.values()

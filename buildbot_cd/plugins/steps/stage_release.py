@@ -9,7 +9,7 @@ from buildbot.process.buildstep import BuildStepCancelled
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 
 from buildbot_cd.core.rollout.records import Phase
-from buildbot_cd.engine.rollouts import release_name
+from buildbot_cd.engine.fleet_plan import release_name
 from buildbot_cd.plugins.steps.fleet_step import PATIENCE, FleetStep
 
 if TYPE_CHECKING:

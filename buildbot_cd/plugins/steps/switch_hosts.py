@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from buildbot_cd.core.landing.values import Intent
-    from buildbot_cd.engine.rollouts import PlannedStage
+    from buildbot_cd.engine.fleet_plan import PlannedStage
     from buildbot_cd.store.rows import HostRow, Rollout
 
 

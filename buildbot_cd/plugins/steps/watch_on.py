@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 
-from buildbot_cd.engine.rollouts import hosts_in
+from buildbot_cd.engine.fleet_plan import hosts_in
 from buildbot_cd.engine.watch import Arms
 from buildbot_cd.plugins.steps.immune_system import ImmuneSystem
 
@@ -47,7 +47,7 @@ class WatchOn(ImmuneSystem):
 
     async def act(self, intent: Intent, rollout: Rollout) -> int:
         """Watch, and tell the engine what follows."""
-        self._left = await self.rollouts.carriers(rollout)
+        self._left = await self.engine.releases.carriers(rollout)
         if not self._left:
             return await self._replaced(intent, rollout)
         verdict = await self._watch(rollout, self.immune.settle)
@@ -85,7 +85,7 @@ class WatchOn(ImmuneSystem):
 
     def _among(self, _rollout: Rollout) -> Callable[[], Awaitable[frozenset[str]]]:
         async def left() -> frozenset[str]:
-            self._left = await self.rollouts.carriers(_rollout)
+            self._left = await self.engine.releases.carriers(_rollout)
             return self._left
 
         return left

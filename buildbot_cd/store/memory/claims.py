@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.runs import cannot_take, shown
 from buildbot_cd.store.rows import (
     HARMLESS,
     Holder,
@@ -19,8 +21,6 @@ from buildbot_cd.store.rows import (
     Share,
     WorkState,
 )
-from buildbot_cd.store.sql.run_claims import cannot_take, shown
-from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import clean
 
 if TYPE_CHECKING:

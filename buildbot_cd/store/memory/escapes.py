@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from buildbot_cd.errors import StaleVersion
-from buildbot_cd.store.sql.escapes import OPEN, new_escape, stored_escape
-from buildbot_cd.store.sql.statements import limited, missing
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.escapes import OPEN, new_escape, stored_escape
 from buildbot_cd.store.text import clean
+from buildbot_cd.store.wanted import limited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.values import TERMINAL, Gate, Landing, Reverted, Slot, State, Transition
 from buildbot_cd.errors import StaleVersion, StoreError
-from buildbot_cd.store.errors import SlotTaken
+from buildbot_cd.store.errors import SlotTaken, missing
+from buildbot_cd.store.forms.gate import UNCOUNTED, changed_landing, first_line, new_landing, stored_gate, stored_push
 from buildbot_cd.store.interface_gate import REVERTS_KEPT
-from buildbot_cd.store.sql.gates import stored_gate
-from buildbot_cd.store.sql.landings import UNCOUNTED, changed_landing, first_line, new_landing
-from buildbot_cd.store.sql.pushes import stored_push
-from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:

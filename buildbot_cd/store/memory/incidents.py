@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.incident import Standing
 from buildbot_cd.errors import StaleVersion
-from buildbot_cd.store.sql.incidents import CHANGING, stored_incident
-from buildbot_cd.store.sql.statements import missing
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.incidents import CHANGING, stored_incident
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.core.landing.values import Effect, Intent, IntentState
+from buildbot_cd.store.forms.gate import new_intent
 from buildbot_cd.store.interface_gate import FINISHED_KEPT
-from buildbot_cd.store.sql.outbox import new_intent
 from buildbot_cd.store.text import as_stored, clean
 
 if TYPE_CHECKING:

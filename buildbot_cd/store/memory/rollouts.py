@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.errors import StaleVersion
-from buildbot_cd.store.rows import HostRow, Rollout, Verdict
-from buildbot_cd.store.sql.rollouts import changed_rollout, new_rollout, stored_host
-from buildbot_cd.store.sql.statements import missing
-from buildbot_cd.store.sql.verdicts import new_verdict
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.rollouts import changed_rollout, new_rollout, new_verdict, stored_host
+from buildbot_cd.store.rows import AlikeHosts, HostRow, Rollout, Verdict
 from buildbot_cd.store.text import clean
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class MemoryRollouts:
     def hosts(self, ident: int) -> tuple[HostRow, ...]:
         rows = [row for (rollout, _), row in self._tables.hosts.items() if rollout == ident]
         return tuple(sorted(rows, key=lambda row: row.host))
+
+    def alike(self, ident: int) -> frozenset[AlikeHosts]:
+        numbers = Counter((row.desired, row.observed, row.phase) for row in self.hosts(ident))
+        return frozenset(AlikeHosts(*how, number) for how, number in numbers.items())
 
     def put_hosts(self, ident: int, rows: Iterable[HostRow]) -> None:
         if ident not in self._tables.rollouts:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from buildbot_cd.store.forms.runs import blocked_by, new_run, stored_tests
 from buildbot_cd.store.memory.claims import MemoryClaims
 from buildbot_cd.store.rows import (
     BLOCKED,
@@ -19,8 +20,6 @@ from buildbot_cd.store.rows import (
     RunTest,
     WorkState,
 )
-from buildbot_cd.store.sql.run_queue import blocked_by, stored_tests
-from buildbot_cd.store.sql.runs import new_run
 from buildbot_cd.store.text import as_stored, clean
 
 if TYPE_CHECKING:

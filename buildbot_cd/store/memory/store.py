@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from buildbot_cd.core.landing.values import Snapshot
+from buildbot_cd.store.errors import missing
 from buildbot_cd.store.memory.durations import MemoryDurations
 from buildbot_cd.store.memory.escapes import MemoryEscapes
 from buildbot_cd.store.memory.gate import MemoryGates, MemoryLandings, MemoryPushes, MemorySlots
@@ -17,7 +18,6 @@ from buildbot_cd.store.memory.rollouts import MemoryRollouts, MemoryVerdicts
 from buildbot_cd.store.memory.runs import MemoryRuns
 from buildbot_cd.store.memory.tables import Tables
 from buildbot_cd.store.memory.trust import MemoryTrust
-from buildbot_cd.store.sql.statements import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

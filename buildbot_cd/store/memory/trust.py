@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.trust import JUDGED, Flakiness, Quarantine, Reverts
 from buildbot_cd.core.landing.values import State
-from buildbot_cd.store.sql.trust import in_order, stored_quarantine
+from buildbot_cd.store.forms.trust import in_order, stored_quarantine
 from buildbot_cd.store.text import as_key, clean
 
 if TYPE_CHECKING:

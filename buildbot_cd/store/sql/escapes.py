@@ -4,21 +4,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from buildbot_cd.errors import StaleVersion
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.escapes import OPEN, new_escape, stored_escape
 from buildbot_cd.store.rows import Escape, EscapeState
 from buildbot_cd.store.schema import escape as table
-from buildbot_cd.store.sql.statements import limited, many, missing, next_id, one
-from buildbot_cd.store.text import as_key, as_stored, clean, fits, from_json, to_json
+from buildbot_cd.store.sql.statements import many, next_id, one
+from buildbot_cd.store.text import clean, fits, from_json, to_json
+from buildbot_cd.store.wanted import limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-OPEN = (EscapeState.SEARCHING, EscapeState.EXPLAINING)
 
 
 class SqlEscapes:
@@ -62,18 +62,6 @@ class SqlEscapes:
         if not changed:
             raise StaleVersion(f"escape {escape.id} is at version {now.version}, not {escape.version}")
         return now
-
-
-def new_escape(ident: int, gate: str, test: str, run: int, at: float, base: str, suspects: Sequence[int]) -> Escape:
-    """An escape as it comes back from the database."""
-    return Escape(ident, as_key(gate, "gate"), as_key(test, "test"), run, at, clean(base), tuple(suspects))
-
-
-def stored_escape(escape: Escape) -> Escape:
-    """The escape as it comes back after an update."""
-    probes = tuple((place, run, None if word is None else clean(word)) for place, run, word in escape.probes)
-    told = as_stored(escape.told)
-    return replace(escape, probes=probes, told=told, reason=clean(escape.reason), version=escape.version + 1)
 
 
 def _changing(escape: Escape) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from buildbot_cd.core.landing.values import Freeze, Gate, Mode
 from buildbot_cd.errors import StaleVersion, StoreError
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.gate import stored_gate
 from buildbot_cd.store.schema import gate as table
-from buildbot_cd.store.sql.statements import insert_if_absent, many, missing, one
-from buildbot_cd.store.text import as_key, clean, clean_or_none, from_json, to_json
+from buildbot_cd.store.sql.statements import insert_if_absent, many, one
+from buildbot_cd.store.text import clean, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,21 +51,6 @@ class SqlGates:
         return tuple(sorted((_gate(row) for row in many(self._conn, sa.select(table))), key=lambda gate: gate.name))
 
 
-def stored_gate(gate: Gate) -> Gate:
-    """The gate as it comes back: its texts cleaned."""
-    return replace(
-        gate,
-        name=as_key(gate.name, "gate"),
-        mode_reason=clean(gate.mode_reason),
-        mode_by=clean(gate.mode_by),
-        beneath=_stored_freeze(gate.beneath),
-        trunk=clean_or_none(gate.trunk),
-        tested=clean_or_none(gate.tested),
-        live=clean_or_none(gate.live),
-        pushed=clean_or_none(gate.pushed),
-    )
-
-
 def _values(gate: Gate) -> dict[str, Any]:
     return {
         "mode": gate.mode.value,
@@ -88,7 +75,3 @@ def _gate(row: Mapping[str, Any]) -> Gate:
 
 def _freeze(fields: Mapping[str, Any]) -> Freeze:
     return Freeze(**{**fields, "mode": Mode(fields["mode"])})
-
-
-def _stored_freeze(freeze: Freeze | None) -> Freeze | None:
-    return None if freeze is None else replace(freeze, reason=clean(freeze.reason), by=clean(freeze.by))

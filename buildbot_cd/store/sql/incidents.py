@@ -11,15 +11,14 @@ import sqlalchemy as sa
 
 from buildbot_cd.core.incident import Cause, Incident, Standing
 from buildbot_cd.errors import StaleVersion
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.incidents import CHANGING, stored_incident
 from buildbot_cd.store.schema import incident as table
-from buildbot_cd.store.sql.statements import find, many, missing, next_id, one
-from buildbot_cd.store.text import as_key, as_stored, clean, fits, from_json, to_json
+from buildbot_cd.store.sql.statements import find, many, next_id, one
+from buildbot_cd.store.text import as_key, clean, fits, from_json, to_json
 
 if TYPE_CHECKING:
     from buildbot_cd.store.wanted import Wanted
-
-CHANGING = ("state", "whys", "test", "proof", "closed_at")
-"""What an update writes."""
 
 
 class SqlIncidents:
@@ -63,20 +62,6 @@ class SqlIncidents:
     def overdue(self, gate: str, now: float) -> int:
         late = (table.c.gate == clean(gate)) & (table.c.state != Standing.CLOSED.value) & (table.c.due_at < now)
         return self._conn.execute(sa.select(sa.func.count()).select_from(table).where(late)).scalar() or 0
-
-
-def stored_incident(incident: Incident) -> Incident:
-    """The incident as it comes back from the database."""
-    return replace(
-        incident,
-        key=as_key(incident.key, "incident"),
-        gate=clean(incident.gate),
-        subject=clean(incident.subject),
-        bad=clean(incident.bad),
-        whys=tuple(clean(one) for one in incident.whys),
-        test=clean(incident.test),
-        proof=as_stored(incident.proof),
-    )
 
 
 def _row(incident: Incident) -> dict[str, Any]:

@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from buildbot_cd.core.landing.values import TERMINAL, Landing, Reverted, State, Transition
 from buildbot_cd.errors import StaleVersion
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.gate import FIXED, RIDES, UNCOUNTED, changed_landing, first_line, new_landing
 from buildbot_cd.store.interface_gate import REVERTS_KEPT
 from buildbot_cd.store.schema import OPEN, transition
 from buildbot_cd.store.schema import landing as table
-from buildbot_cd.store.sql.statements import before, find, limited, many, missing, next_id, one
-from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
+from buildbot_cd.store.sql.statements import before, find, many, next_id, one
+from buildbot_cd.store.text import clean, fits, from_json, to_json
+from buildbot_cd.store.wanted import limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -151,79 +153,6 @@ class SqlLandings:
                 reason=line.reason,
             )
         )
-
-
-FIXED = (
-    "gate",
-    "base",
-    "head",
-    "engineer",
-    "subject",
-    "message",
-    "queued_at",
-    "patch",
-    "relands",
-)
-"""What came with the push."""
-
-RIDES = ("base", "message", "patch")
-"""What of it changes where pushes of one engineer become one landing; the rest is never written again."""
-
-
-UNCOUNTED = ("withdraw", "reland")
-"""Kinds of revert that are no judgement of the gate's on a change."""
-
-
-def new_landing(
-    ident: int,
-    push: tuple[str, str, str, str, str, str],
-    at: float,
-    priority: int,
-    *,
-    patch: str,
-    relands: int | None,
-    emergency: str,
-) -> Landing:
-    """A QUEUED landing from (gate, base, head, engineer, subject, message), as it comes back from the database."""
-    gate, base, head, engineer, subject, message = push
-    return Landing(
-        ident,
-        as_key(gate, "gate"),
-        clean(base),
-        as_key(head, "commit"),
-        clean(engineer),
-        clean(subject),
-        since=at,
-        queued_at=at,
-        priority=priority,
-        message=clean(message),
-        patch=as_key(patch, "patch"),
-        relands=relands,
-        emergency=clean(emergency),
-    )
-
-
-def first_line(landing: Landing) -> Transition:
-    """The first line of a landing's history: the engineer brought it."""
-    return Transition(landing.id, 1, None, landing.state, landing.queued_at, landing.engineer, "")
-
-
-def changed_landing(known: Landing, wanted: Landing) -> Landing:
-    """What is stored when ``wanted`` is written over ``known``."""
-    return replace(
-        wanted,
-        **{name: getattr(known, name) for name in FIXED if name not in RIDES},
-        base=clean(wanted.base),
-        message=clean(wanted.message),
-        patch=as_key(wanted.patch, "patch"),
-        candidate=clean_or_none(wanted.candidate),
-        failing=tuple(clean(name) for name in wanted.failing),
-        revert_kind=clean(wanted.revert_kind),
-        revert=clean_or_none(wanted.revert),
-        reason=clean(wanted.reason),
-        emergency=clean(wanted.emergency),
-        version=wanted.version + 1,
-    )
 
 
 def _values(landing: Landing) -> dict[str, Any]:

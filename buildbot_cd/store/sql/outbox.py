@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from buildbot_cd.core.landing.values import Effect, EffectKind, Intent, IntentState
+from buildbot_cd.store.forms.gate import new_intent
 from buildbot_cd.store.interface_gate import FINISHED_KEPT
 from buildbot_cd.store.schema import OPEN, UNFINISHED, landing
 from buildbot_cd.store.schema import intent as table
 from buildbot_cd.store.sql.statements import many, next_id, one
-from buildbot_cd.store.text import as_key, as_stored, clean, fits, from_json, to_json
+from buildbot_cd.store.text import clean, fits, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,12 +92,6 @@ class SqlOutbox:
 
     def _where(self, where: sa.ColumnElement[bool]) -> tuple[Intent, ...]:
         return tuple(_intent(row) for row in many(self._conn, sa.select(table).where(where).order_by(table.c.id)))
-
-
-def new_intent(gate: str, landing: int | None, effect: Effect, epoch: int, at: float) -> Intent:
-    """A PENDING intent as it comes back from the database."""
-    key, name = as_key(effect.key, "effect"), as_key(gate, "gate")
-    return Intent(key, name, landing, effect.kind, as_stored(effect.payload), epoch, at)
 
 
 def _intent(row: Mapping[str, Any]) -> Intent:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from buildbot_cd.core.landing.people import Push
+from buildbot_cd.store.forms.gate import stored_push
 from buildbot_cd.store.schema import push as table
 from buildbot_cd.store.sql.statements import insert_if_absent, many
 from buildbot_cd.store.text import as_key, clean, from_json, to_json
@@ -39,9 +40,3 @@ class SqlPushes:
             for row in many(self._conn, sa.select(table).where((table.c.gate == clean(gate)) & some)):
                 found[row["head"]] = Push(row["base"], row["head"], row["who"], from_json(row["options"]))
         return tuple(found[one] for one in wanted if one in found)
-
-
-def stored_push(push: Push) -> Push:
-    """The push as it comes back from the database."""
-    options: dict[str, str] = from_json(to_json(push.options))
-    return Push(clean(push.base), as_key(push.head, "commit"), clean(push.who), options)

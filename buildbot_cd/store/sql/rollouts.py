@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from buildbot_cd.errors import StaleVersion
-from buildbot_cd.store.rows import HostRow, Rollout, RolloutState
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.rollouts import changed_rollout, new_rollout, stored_host
+from buildbot_cd.store.rows import AlikeHosts, HostRow, Rollout, RolloutState
 from buildbot_cd.store.schema import rollout as table
 from buildbot_cd.store.schema import rollout_host
-from buildbot_cd.store.sql.statements import before, find, limited, many, missing, next_id, one, upsert
-from buildbot_cd.store.text import as_key, as_stored, clean, clean_or_none, fits, from_json, to_json
+from buildbot_cd.store.sql.statements import before, find, many, next_id, one, upsert
+from buildbot_cd.store.text import clean, fits, from_json, to_json
+from buildbot_cd.store.wanted import limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,61 +112,17 @@ class SqlRollouts:
         rows = self._conn.execute(sa.select(*_HOST).where(rollout_host.c.rollout == ident))
         return tuple(sorted((HostRow(*row) for row in rows), key=attrgetter("host")))
 
+    def alike(self, ident: int) -> frozenset[AlikeHosts]:
+        how = (rollout_host.c.desired, rollout_host.c.observed, rollout_host.c.phase)
+        query = sa.select(*how, sa.func.count()).where(rollout_host.c.rollout == ident).group_by(*how)
+        return frozenset(AlikeHosts(*row) for row in self._conn.execute(query)) if fits(ident) else frozenset()
+
     def put_hosts(self, ident: int, rows: Iterable[HostRow]) -> None:
         known = sa.select(table.c.id).where(table.c.id == ident)  # not all of it: a plan names every host
         if not fits(ident) or one(self._conn, known) is None:
             raise missing("rollout", ident)
         last = {host.host: host for host in (stored_host(ident, row) for row in rows)}
         upsert(self._conn, rollout_host, [asdict(host) for host in last.values()])
-
-
-def new_rollout(rollout: Rollout) -> Rollout:
-    """The rollout as it comes back from the database."""
-    return replace(
-        rollout,
-        key=as_key(rollout.key, "rollout"),
-        gate=as_key(rollout.gate, "gate"),
-        release=clean(rollout.release),
-        candidate=clean(rollout.candidate),
-        plan=as_stored(rollout.plan),
-        baseline=as_stored(rollout.baseline),
-        stage=clean(rollout.stage),
-        reason=clean(rollout.reason),
-        promoted=clean(rollout.promoted),
-    )
-
-
-def changed_rollout(known: Rollout, wanted: Rollout) -> Rollout:
-    """What is stored when ``wanted`` is written over ``known``."""
-    return new_rollout(
-        replace(
-            known,
-            state=wanted.state,
-            stage=wanted.stage,
-            plan=wanted.plan,
-            baseline=wanted.baseline,
-            ended_at=wanted.ended_at,
-            reason=wanted.reason,
-            promoted=wanted.promoted,
-            version=wanted.version + 1,
-        )
-    )
-
-
-def stored_host(ident: int, row: HostRow) -> HostRow:
-    """The host's row as it comes back from the database."""
-    return HostRow(
-        ident,
-        as_key(row.host, "host"),
-        clean(row.role),
-        clean(row.stage),
-        clean_or_none(row.desired),
-        clean_or_none(row.observed),
-        clean_or_none(row.previous),
-        clean(row.phase),
-        clean(row.error),
-        row.at,
-    )
 
 
 def _row(rollout: Rollout) -> dict[str, Any]:

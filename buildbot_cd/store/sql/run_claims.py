@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.errors import StoreError
+from buildbot_cd.store.forms.runs import cannot_take, shown
 from buildbot_cd.store.rows import Holder, Look, PlannedTest, QueuedTest, WorkState
 from buildbot_cd.store.schema import run_need
 from buildbot_cd.store.schema import run_test as table
@@ -174,12 +173,6 @@ class RunClaims:
         return plain + self._conn.execute(sa.update(table).where(copied).values(**handed)).rowcount
 
 
-def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
-    """How many tests a claim is shown of ``count`` that are estimated to take ``remaining`` seconds."""
-    enough = seconds / remaining if remaining > 0 else 1.0
-    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
-
-
 def _later(until: float) -> sa.Case[Any]:
     """The later one of the lease that there is and this."""
     return sa.case((table.c.lease_until > until, table.c.lease_until), else_=until)
@@ -188,11 +181,6 @@ def _later(until: float) -> sa.Case[Any]:
 def _parts(values: Sequence[Any], size: int = 500) -> list[list[Any]]:
     """Lists that fit into one statement: SQLite takes a limited number of parameters."""
     return [list(values[at : at + size]) for at in range(0, len(values), size)]
-
-
-def cannot_take(nid: str) -> StoreError:
-    """The error for a claim that the queue does not allow."""
-    return StoreError(f"test {nid!r} cannot be taken: it is not there, taken, done, or waits for a test elsewhere")
 
 
 def planned(row: Mapping[str, Any]) -> PlannedTest:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.errors import StoreError
+from buildbot_cd.store.forms.runs import blocked_by, stored_tests
 from buildbot_cd.store.rows import BLOCKED, HARMLESS, PlannedTest, WorkState
 from buildbot_cd.store.schema import run_need
 from buildbot_cd.store.schema import run_test as table
-from buildbot_cd.store.text import as_key, clean, clean_or_none, to_json
+from buildbot_cd.store.text import clean, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,33 +116,6 @@ class RunQueue:
             front = [one for one in followers if self._end(run, table.c.position == one, blocked, at) is not None]
             ended.update(front)
         return ended
-
-
-def stored_tests(tests: Sequence[PlannedTest]) -> list[PlannedTest]:
-    """The tests as they come back from the database. Raises StoreError if a nid comes twice."""
-    stored = [
-        PlannedTest(
-            as_key(test.nid, "test"),
-            float(test.estimate),
-            float(test.rank),
-            tuple(clean(nid) for nid in test.requires),
-            clean_or_none(test.group),
-            clean_or_none(test.avoid_worker),
-            test.crashes,
-        )
-        for test in tests
-    ]
-    seen: set[str] = set()
-    for test in stored:
-        if test.nid in seen:
-            raise StoreError(f"test {test.nid!r} was planned twice for the same run")
-        seen.add(test.nid)
-    return stored
-
-
-def blocked_by(nid: str) -> str:
-    """What a person reads of a blocked test."""
-    return f"not run: it requires {nid}, which failed"
 
 
 def _row(run: int, place: int, test: PlannedTest, unmet: int) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from buildbot_cd.store.errors import missing
+from buildbot_cd.store.forms.runs import new_run
 from buildbot_cd.store.rows import HARMLESS, Counts, Look, Past, Run, RunState, RunTest, Share, WorkState
 from buildbot_cd.store.schema import run as table
 from buildbot_cd.store.schema import run_test
 from buildbot_cd.store.sql.run_claims import RunClaims
 from buildbot_cd.store.sql.run_queue import RunQueue
-from buildbot_cd.store.sql.statements import limited, many, missing, next_id, one
-from buildbot_cd.store.text import as_key, clean, clean_or_none, fits, from_json, to_json
+from buildbot_cd.store.sql.statements import many, next_id, one
+from buildbot_cd.store.text import clean, clean_or_none, fits, from_json, to_json
+from buildbot_cd.store.wanted import limited
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -193,11 +196,6 @@ class SqlRuns:
     def _move(self, ident: int, states: list[RunState], values: Mapping[str, Any]) -> bool:
         where = (table.c.id == ident) & table.c.state.in_([state.value for state in states])
         return self._conn.execute(sa.update(table).where(where).values(**values)).rowcount == 1
-
-
-def new_run(ident: int, key: str, gate: str, landing: int | None, kind: str, revision: str, at: float) -> Run:
-    """A PLANNING run as it comes back from the database."""
-    return Run(ident, as_key(key, "test run"), clean(gate), landing, clean(kind), clean(revision), at)
 
 
 def _run(row: Mapping[str, Any]) -> Run:

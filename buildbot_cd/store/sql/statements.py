@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from buildbot_cd.errors import StoreError
 from buildbot_cd.store.text import fits
+from buildbot_cd.store.wanted import limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,11 +54,6 @@ def many(conn: sa.Connection, statement: sa.Select[Any]) -> list[dict[str, Any]]
     return [dict(row._mapping) for row in conn.execute(statement)]  # noqa: SLF001 - as above
 
 
-def limited(limit: int) -> int:
-    """A limit that every database takes: 0 for a negative one."""
-    return max(0, min(limit, 2**31))
-
-
 def before(column: sa.Column[int], ident: int) -> sa.ColumnElement[bool]:
     """The condition that ids are under this one, which may be any number."""
     return column < max(0, min(ident, 2**63 - 1))
@@ -95,8 +90,3 @@ def find(
     order = place.desc() if wanted.newest_first else place
     query = sa.select(table).where(*where).order_by(order)
     return many(conn, query.limit(limited(wanted.limit)).offset(limited(wanted.offset))), total
-
-
-def missing(what: str, ident: object) -> StoreError:
-    """The error for a row that should be there."""
-    return StoreError(f"there is no {what} {ident}")

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from buildbot_cd.core.landing.trust import JUDGED, Flakiness, Quarantine, Reverts
 from buildbot_cd.core.landing.values import State
+from buildbot_cd.store.forms.trust import in_order, stored_quarantine
 from buildbot_cd.store.schema import duration, flake, landing, stressed, wrong_revert
 from buildbot_cd.store.schema import quarantine as quarantines
 from buildbot_cd.store.sql.statements import insert_if_absent, many, one, upsert
@@ -87,19 +88,3 @@ class SqlTrust:
         ours = landing.c.revert_kind.in_(JUDGED) & (landing.c.state == State.REVERTED.value)
         row = self._conn.execute(query.where((landing.c.gate == clean(gate)) & (landing.c.since > since) & ours)).one()
         return Reverts(*row)
-
-
-def in_order(found: Iterable[Flakiness]) -> tuple[Flakiness, ...]:
-    """The most often first, then by name; sorted here, since databases differ in the order of texts."""
-    return tuple(sorted(found, key=lambda one: (-one.flakes, one.test)))
-
-
-def stored_quarantine(order: Quarantine) -> Quarantine:
-    """The quarantine as it comes back from the database."""
-    return replace(
-        order,
-        test=as_key(order.test, "test"),
-        owner=clean(order.owner),
-        reason=clean(order.reason),
-        by=clean(order.by),
-    )

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.landing.values import Snapshot
+from buildbot_cd.store.errors import missing
 from buildbot_cd.store.sql.durations import SqlDurations
 from buildbot_cd.store.sql.escapes import SqlEscapes
 from buildbot_cd.store.sql.gates import SqlGates
@@ -19,7 +20,6 @@ from buildbot_cd.store.sql.pushes import SqlPushes
 from buildbot_cd.store.sql.rollouts import SqlRollouts
 from buildbot_cd.store.sql.runs import SqlRuns
 from buildbot_cd.store.sql.slots import SqlSlots
-from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.sql.trust import SqlTrust
 from buildbot_cd.store.sql.verdicts import SqlVerdicts
 

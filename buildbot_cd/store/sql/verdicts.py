@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from buildbot_cd.store.forms.rollouts import new_verdict
 from buildbot_cd.store.rows import Verdict
 from buildbot_cd.store.schema import verdict as table
 from buildbot_cd.store.sql.statements import many, next_id
-from buildbot_cd.store.text import as_stored, clean, fits, from_json, to_json
+from buildbot_cd.store.text import fits, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +34,3 @@ class SqlVerdicts:
         query = sa.select(table).where(table.c.rollout == rollout).order_by(table.c.id)
         rows = many(self._conn, query) if fits(rollout) else ()
         return tuple(Verdict(**{**row, "evidence": from_json(row["evidence"])}) for row in rows)
-
-
-def new_verdict(
-    ident: int, rollout: int, stage: str, at: float, kind: str, reason: str, evidence: Mapping[str, Any]
-) -> Verdict:
-    """The verdict as it comes back from the database."""
-    return Verdict(ident, rollout, clean(stage), at, clean(kind), clean(reason), as_stored(evidence))

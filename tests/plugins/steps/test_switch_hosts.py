@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from buildbot_cd.engine.rollouts import PlannedStage
+from buildbot_cd.engine.fleet_plan import PlannedStage
 from buildbot_cd.plugins.steps.switch_hosts import blamed
 from buildbot_cd.store.rows import HostRow
 
