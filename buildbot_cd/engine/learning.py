@@ -11,6 +11,7 @@ from buildbot_cd.core.selection.budget import Catch, confidence, when_found
 from buildbot_cd.core.selection.cofailure import failed_with
 from buildbot_cd.core.selection.function_map import packed
 from buildbot_cd.errors import SelectionError
+from buildbot_cd.store.text import fits_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -53,9 +54,11 @@ class Learning:
         return reached(units or UnitChange(), known, tests, failed_with(history, now))
 
     async def ran(self, units: Mapping[str, str]) -> None:
-        """What tests ran that passed, by nid as the programs tell it; what is no such text is left out."""
+        """What tests ran that passed, by nid as the programs tell it; what is none, or too long, is left out."""
         data: dict[str, bytes] = {}
         for nid, text in units.items():
+            if not fits_key(nid):
+                continue
             try:
                 data[nid] = packed(text)
             except SelectionError:

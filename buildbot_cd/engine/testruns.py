@@ -37,10 +37,10 @@ from buildbot_cd.engine.learning import Learning, failed_again
 from buildbot_cd.engine.logs import logged
 from buildbot_cd.errors import SelectionError
 from buildbot_cd.store.rows import HARMLESS, PlannedTest, RunState
-from buildbot_cd.store.text import LONGEST_KEY
+from buildbot_cd.store.text import LONGEST_KEY, fits_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from buildbot_cd.config.repository import RepositoryConfig
     from buildbot_cd.store.interface import Store, Tx
@@ -119,7 +119,7 @@ class TestRuns:
         ``near`` is what the function map and the history know; ``budget`` are seconds that the run may take. Raises
         SelectionError if tags, rules and requirements contradict each other.
         """
-        _storable(tests)
+        _storable(one.nid for one in tests)
         ruled = with_rules(tests, test_rules(repository))
         mode = Mode(repository.missing_tags)
         near = near or Reached()
@@ -134,7 +134,7 @@ class TestRuns:
             if one.nid in wanted
         ]
         chance = chances(selection, near)
-        files = list(change.files[:_FILES])
+        files = [one for one in change.files if fits_key(one)][:_FILES]  # what cannot be looked up teaches nothing
         told: dict[str, Any] = {"mode": mode.value, "files": files, "near": near.beyond(wanted)}
         told["chances"] = [round(one, 3) for one in chance.values()]
 
@@ -165,9 +165,15 @@ class TestRuns:
         tx.runs.plan(run, planned, told, bound.seconds, self.now())
 
     async def plan_these(self, run: int, nids: Sequence[str], why: str) -> None:
-        """Open the queue with exactly these tests; ``why`` is their reason."""
-        tests = [PlannedTest(nid) for nid in dict.fromkeys(nids)]
-        told = {"everything": why, "chosen": [[nid, [why]] for nid in nids], "left_out": [], "missing_tags": []}
+        """Open the queue with exactly these tests; ``why`` is their reason.
+
+        Names that are too long to be kept are left out. Raises SelectionError if there is no other.
+        """
+        kept = [nid for nid in dict.fromkeys(nids) if fits_key(nid)]
+        if not kept:
+            _storable(nids)
+        tests = [PlannedTest(nid) for nid in kept]
+        told = {"everything": why, "chosen": [[nid, [why]] for nid in kept], "left_out": [], "missing_tags": []}
         await self.store.transact(lambda tx: tx.runs.plan(run, tests, told, None, self.now()))
         self.changed(run)
 
@@ -341,13 +347,12 @@ class TestRuns:
         self.changed(run)
 
 
-def _storable(tests: Sequence[Test]) -> None:
+def _storable(nids: Iterable[str]) -> None:
     """Raises SelectionError for a name that no database can look up: the change that brings it has to mend it."""
-    long = next((one.nid for one in tests if len(one.nid.encode(errors="replace")) > LONGEST_KEY), None)
+    long = next((nid for nid in nids if not fits_key(nid)), None)
     if long is not None:
-        raise SelectionError(
-            f"the test {long[:60]!r}... has a name of more than {LONGEST_KEY} bytes: give its parameters short ids"
-        )
+        remedy = "give its parameters short ids" if "::" in long else "give the file a shorter path"
+        raise SelectionError(f"the test {long[:60]!r}... has a name of more than {LONGEST_KEY} bytes: {remedy}")
 
 
 OPEN = frozenset({RunState.PLANNING, RunState.RUNNING})

@@ -23,11 +23,16 @@ def clean(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
+def fits_key(text: str) -> bool:
+    """Whether `as_key` takes the text."""
+    return len(clean(text).encode()) <= LONGEST_KEY
+
+
 def as_key(text: str, what: str) -> str:
     """The cleaned text, for a column that is looked up by. Raises StoreError if no index can hold it."""
     cleaned = clean(text)
-    size = len(cleaned.encode())
-    if size > LONGEST_KEY:
+    if not fits_key(text):
+        size = len(cleaned.encode())
         raise StoreError(
             f"{what} {cleaned[:60]!r}... has {size} bytes; {LONGEST_KEY} can be kept: give it a shorter name"
         )

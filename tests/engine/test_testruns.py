@@ -80,6 +80,36 @@ def test_a_name_that_cannot_be_kept_is_the_changes_own_mistake() -> None:
     assert yard.now(yard.runs.tests(run)) == ()
 
 
+LONG = "/".join(["deep" * 40] * 10)
+"""A folder that git and Linux take, and no index."""
+
+
+def test_a_changed_file_whose_name_cannot_be_kept_stops_nobody() -> None:
+    """The run is planned, its failure is confirmed, and what it ran is kept, without that file."""
+    yard = Yard()
+    test = Test("pytest:t/a.py::t", "t/a.py", frozenset())
+    run = yard.now(yard.runs.create("k", "gate", "abc")).id
+    yard.now(yard.runs.plan(run, [test], parse_repository(""), Change((f"{LONG}/a.py", "src/b.py")), 1.0))
+    assert yard.claim(run, "w1") == [test.nid]
+    again = yard.planned(PlannedTest(test.nid), kind="retry")
+    yard.claim(again, "w1")
+    yard.report(again, "w1", "failed", test.nid)
+    seen = yard.store.transact_now(lambda tx: tx.learnt.history("trunk", {"src/b.py", f"{LONG}/a.py"}))
+    assert set(seen) == {"src/b.py"}
+    yard.now(yard.runs.learning.ran({f"pytest:{LONG}/test_a.py": ""}))
+
+
+def test_a_file_that_cannot_be_collected_nor_kept_is_the_changes_own_mistake() -> None:
+    """It is told with the remedy; where another file cannot be collected either, that one is what fails."""
+    yard = Yard()
+    run = yard.now(yard.runs.create("k", "gate", "abc")).id
+    with pytest.raises(SelectionError, match=r"more than 1200 bytes: give the file a shorter path"):
+        yard.now(yard.runs.plan_these(run, [f"pytest:{LONG}/test_a.py"], "broken"))
+    assert yard.now(yard.runs.tests(run)) == ()
+    yard.now(yard.runs.plan_these(run, [f"pytest:{LONG}/test_a.py", "pytest:t/b.py"], "broken"))
+    assert [one.nid for one in yard.now(yard.runs.tests(run))] == ["pytest:t/b.py"]
+
+
 def test_a_chain_is_claimed_whole() -> None:
     """A test that waits only for tests of the same chunk comes with them."""
     yard = Yard()

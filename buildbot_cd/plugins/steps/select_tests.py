@@ -111,11 +111,12 @@ class SelectTests(PytestStep):
 
     async def _cannot_collect(self, run: int, broken: list[tuple[str, str]]) -> int:
         """Files that cannot be collected are what fails: by their names they are looked at again, and on ``tested``."""
-        await self.addCompleteLog("errors", "\n\n".join(f"{path}\n{text}" for path, text in broken))
         named = [f"pytest:{path}" for path, _ in broken if path]
-        self.descriptionDone = [f"{len(broken)} test files cannot be collected: {', '.join(named[:3])}"]
         if named:
             await self.engine.tests.plan_these(run, named, "this file cannot be collected")
+        await self.addCompleteLog("errors", "\n\n".join(f"{path}\n{text}" for path, text in broken))
+        self.descriptionDone = [f"{len(broken)} test files cannot be collected: {', '.join(named[:3])}"]
+        if named:
             return SUCCESS if self.getProperty("cd_range") is not None else FAILURE
         await self.engine.tests.finish(run, broken[0][1])
         return FAILURE

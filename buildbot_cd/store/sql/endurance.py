@@ -7,12 +7,15 @@ does. A build whose bookkeeping meets such an error hangs until the master is st
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine.interfaces import Dialect, ExceptionContext
 
 PATIENCE = 120.0
@@ -21,6 +24,17 @@ PATIENCE = 120.0
 PAUSE = 0.2
 """Seconds between two attempts to connect."""
 
+NAME = "buildbot_cd: the transaction's name"
+UNDONE = "buildbot_cd_undone"
+"""What an error of a commit has as an attribute, if the server has said that nothing of the transaction counts."""
+
+ASK_NAME = """
+SELECT txid_current_if_assigned(), pg_current_wal_insert_lsn()::text, checkpoint_lsn::text FROM pg_control_checkpoint()
+"""
+ASK_STATE = """
+SELECT txid_status(%s), checkpoint_lsn = %s::pg_lsn OR redo_lsn > %s::pg_lsn FROM pg_control_checkpoint()
+"""
+
 RESTARTS = ("is starting up", "is shutting down", "not yet accepting", "recovery mode")
 """What a server says while it is restarted; one that is away says nothing."""
 
@@ -28,8 +42,8 @@ RESTARTS = ("is starting up", "is shutting down", "not yet accepting", "recovery
 def endure(engine: Any, patience: float = PATIENCE) -> None:
     """Teach a Buildbot database engine to outlive restarts of PostgreSQL; other databases stay as they are.
 
-    Connecting waits for the server. A transaction that was cut off before its commit is done again by the pool, from
-    its beginning; one that was cut off while it was committed is not, since nobody knows whether it counted.
+    Connecting waits for the server. A transaction that was cut off is done again by the pool, from its beginning; of
+    one that was cut off within its commit the server is asked first, and if it counts, all is well.
     """
     if engine.dialect.name != "postgresql" or getattr(engine, "endures", False):
         return
@@ -42,12 +56,14 @@ def endure(engine: Any, patience: float = PATIENCE) -> None:
 
     sa.event.listen(engine, "do_connect", connect)
     sa.event.listen(engine, "handle_error", _plain)
-    sa.event.listen(engine, "commit", _look_first)
+    sa.event.listen(engine, "commit", _name)
+    plain = engine.dialect.do_commit
+    engine.dialect.do_commit = lambda connection: _commit(engine, plain, connection, patience)
 
 
 def cut_off(error: sa.exc.DBAPIError) -> bool:
-    """True if the connection broke at a statement; at the commit itself there is none, and the outcome is unknown."""
-    return error.connection_invalidated and error.statement is not None
+    """True if the connection broke and the transaction does not count. At the commit, which is no statement, it may."""
+    return error.connection_invalidated and (error.statement is not None or hasattr(error.orig, UNDONE))
 
 
 def _connect(dialect: Dialect, cargs: list[Any], cparams: dict[str, Any], patience: float) -> Any:
@@ -72,6 +88,45 @@ def _plain(context: ExceptionContext) -> None:
         ) from context.original_exception
 
 
-def _look_first(connection: sa.Connection) -> None:
-    """A connection that broke since its last statement is found here and not at the commit: so it is done again."""
-    connection.exec_driver_sql("SELECT 1")
+def _name(connection: sa.Connection) -> None:
+    """Ask what the transaction is called and where the server's log stands, before the commit."""
+    connection.info[NAME] = connection.exec_driver_sql(ASK_NAME).one()
+
+
+def _commit(engine: Any, plain: Callable[[Any], None], connection: Any, patience: float) -> None:
+    """Commit; an error is raised only if the transaction does not count, or if nobody can tell."""
+    name = connection.info.pop(NAME, None)
+    try:
+        plain(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        if name is None or not engine.dialect.is_disconnect(error, connection, None):
+            raise
+        counts = _counts(engine, name, patience)
+        if counts:
+            connection.invalidate()  # whoever goes on with it gets another one
+            return
+        if counts is not None:
+            setattr(error, UNDONE, True)
+        raise
+
+
+def _counts(engine: Any, named: Any, patience: float) -> bool | None:
+    """Whether the server kept a transaction whose commit it did not answer; None if it cannot be known.
+
+    After a crash the name of a transaction that was lost is given to another one. It was not lost if the server began
+    its life after the crash behind the place at which its log stood before the commit.
+    """
+    name, log, checkpoint = named
+    if name is None:
+        return False  # it wrote nothing
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        with contextlib.suppress(sa.exc.OperationalError), engine.connect() as other:
+            try:
+                state, ours = other.exec_driver_sql(ASK_STATE, (name, checkpoint, log)).one()
+            except sa.exc.DataError:  # "is in the future": the server does not remember it at all
+                return False
+            if state != "in progress":
+                return (True if ours else None) if state == "committed" else False if state == "aborted" else None
+        time.sleep(PAUSE)
+    return None
