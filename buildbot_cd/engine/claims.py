@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from buildbot_cd.core.dispatch import Pace
     from buildbot_cd.store.interface import Tx
-    from buildbot_cd.store.rows import Look, QueuedTest
+    from buildbot_cd.store.rows import Look, QueuedTest, RunTest
 
 OFFERED = 100
 """A claim is shown so many tests,"""
@@ -31,12 +31,13 @@ SPARE = 1.5
 class Ask:
     """A worker that asks for tests of a run; ``alone`` if no other shard shares the run.
 
-    ``restarts`` if its runner is started anew for every chunk.
+    ``restarts`` if its runner is started anew for every chunk. ``holds`` are the tests that the runner goes on with.
     """
 
     worker: str
     alone: bool = False
     restarts: bool = False
+    holds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
     doomed = _doom(tx, run, found, now)
     if doomed:
         found = _look(tx, run, len(asks), pool, pace)
-    offer, askers = _offer(found, asks, known, pool)
-    assigned = assign(askers, offer, pace) if offer.ready else {}
+    held = _held(tx, run, asks) if found.waiting else {}
+    offer, askers = _offer(found, asks, known, pool, held)
+    assigned = assign(askers, offer, pace) if offer.ready or held else {}
     estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)} if assigned else {}
     dealt = [
         Share(worker, nids, now + lease(sum(estimate[nid] for nid in nids)))
@@ -94,8 +96,18 @@ def _died(test: QueuedTest) -> str:
     return f"the runner died in this test {test.crashes} times, the last time with nothing else in its process"
 
 
-def _offer(found: Look, asks: Sequence[Ask], known: Mapping[str, Speed], pool: int) -> tuple[Offer, list[Asker]]:
+def _held(tx: Tx, run: int, asks: Sequence[Ask]) -> dict[str, frozenset[str]]:
+    """By worker what its runner is still at. What was given up meanwhile is not its own any more."""
+    holders = tx.runs.who_holds(run, [nid for ask in asks for nid in ask.holds])
+    held = {ask.worker: frozenset(nid for nid in ask.holds if holders.get(nid) == ask.worker) for ask in asks}
+    return {worker: nids for worker, nids in held.items() if nids}
+
+
+def _offer(
+    found: Look, asks: Sequence[Ask], known: Mapping[str, Speed], pool: int, held: Mapping[str, frozenset[str]]
+) -> tuple[Offer, list[Asker]]:
     names = {ask.worker for ask in asks}
+    restarts = {ask.worker for ask in asks if ask.restarts}
     holders = {one.worker: one.seconds for one in found.holders if one.worker not in names}
     speed = relative(known, [*names, *holders])
     lenient = {ask.worker for ask in asks if ask.alone}
@@ -103,7 +115,8 @@ def _offer(found: Look, asks: Sequence[Ask], known: Mapping[str, Speed], pool: i
     waiting = [Waiting(_ready(one, lenient), one.requires, one.unmet) for one in found.waiting]
     others = [Other(speed[name], left) for name, left in holders.items()]
     others += [Other()] * max(pool - len(names) - len(holders), 0)
-    return Offer(ready, found.remaining, others, waiting), [Asker(name, speed[name]) for name in sorted(names)]
+    askers = [Asker(name, speed[name], held.get(name, ()), name not in restarts) for name in sorted(names)]
+    return Offer(ready, found.remaining, others, waiting), askers
 
 
 def _ready(test: QueuedTest, lenient: set[str]) -> Ready:
@@ -115,19 +128,16 @@ def _copies(tx: Tx, run: int, asks: Sequence[Ask], now: float) -> dict[str, tupl
     """For whoever has nothing to do: a test of a worker that is late."""
     copies: dict[str, tuple[PlannedTest, ...]] = {}
     for ask in asks:
-        held = [
-            Held(
-                one.nid,
-                one.worker or "",
-                one.estimate,
-                None if one.started_at is None else now - one.started_at,
-                one.group,
-                one.copied_to is not None,
-            )
-            for one in tx.runs.held(run)
-        ]
-        nid = to_copy(ask.worker, held)
+        claimed = tx.runs.held(run)
+        undone = {one.nid for one in claimed}
+        nid = to_copy(ask.worker, [_as_held(one, undone, now) for one in claimed])
         copied = None if nid is None else tx.runs.copy(run, ask.worker, nid, now + lease(0.0))
         if copied is not None:
             copies[ask.worker] = (copied,)
     return copies
+
+
+def _as_held(test: RunTest, undone: set[str], now: float) -> Held:
+    running = None if test.started_at is None else now - test.started_at
+    waits = not undone.isdisjoint(test.requires)
+    return Held(test.nid, test.worker or "", test.estimate, running, test.group, test.copied_to is not None, waits)

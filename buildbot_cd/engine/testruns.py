@@ -178,17 +178,18 @@ class TestRuns:
         self.changed(run)
 
     async def claim(
-        self, run: int, worker: str, *, alone: bool = False, restarts: bool = False
+        self, run: int, worker: str, *, alone: bool = False, restarts: bool = False, holds: Iterable[str] = ()
     ) -> tuple[PlannedTest, ...]:
         """What the worker runs next, longest way to the end first; ``alone`` if no other shard shares the run.
 
-        ``restarts`` if its runner is started anew for each chunk: then chunks are fewer and larger. Empty if there is
-        nothing for it at this moment, or if it gives way (`gives_way`).
+        ``restarts`` if its runner is started anew for each chunk: then chunks are fewer and larger. ``holds`` are the
+        tests that its runner is still at: of these and of the chunk's own, what requires them may come along, to be run
+        if they pass. Empty if there is nothing for it at this moment, or if it gives way (`gives_way`).
         """
         if await self._yields(run, worker):
             return ()
         waiter: defer.Deferred[tuple[PlannedTest, ...]] = defer.Deferred()
-        self._asking.setdefault(run, {})[Ask(worker, alone, restarts)] = waiter
+        self._asking.setdefault(run, {})[Ask(worker, alone, restarts, frozenset(holds))] = waiter
         if run not in self._serving:
             self._serving.add(run)
             defer.ensureDeferred(self._serve(run, gather=not alone)).addErrback(logged("buildbot_cd: a claim failed"))

@@ -79,6 +79,9 @@ class Runs(Protocol):
     def held(self, ident: int) -> tuple[RunTest, ...]:
         """The tests that somebody has taken and that have no result, by position."""
 
+    def who_holds(self, ident: int, nids: Collection[str]) -> dict[str, str]:
+        """Of these tests each that somebody has taken and that has no result, and who."""
+
     def copy(self, ident: int, worker: str, nid: str, lease_until: float) -> PlannedTest | None:
         """The worker also runs a test that another one holds; None if nobody does, or it was copied before."""
 

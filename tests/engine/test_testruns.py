@@ -119,6 +119,37 @@ def test_a_chain_is_claimed_whole() -> None:
     assert yard.claim(run, "w1") == ["a", "b", "c"]
 
 
+def test_a_chain_goes_on_at_the_worker_that_is_at_it() -> None:
+    """What waits for a test that the asking worker holds is claimed with no gap; what somebody else holds is not."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 9.0, 18.0), PlannedTest("b", 9.0, 9.0, ("a",)))
+    assert yard.claim(run, "w1") == ["a"]
+    assert yard.now(yard.runs.claim(run, "w2", holds=["a"])) == ()
+    assert yard.now(yard.runs.claim(run, "w1", restarts=True, holds=["a"])) == ()
+    assert [one.nid for one in yard.now(yard.runs.claim(run, "w1", holds=["a"]))] == ["b"]
+
+
+def test_a_worker_whose_claims_were_given_up_gets_nothing_that_follows_them() -> None:
+    """It fell silent and another one has the test now: its own words count no more, and its claim is no error."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 9.0, 18.0), PlannedTest("b", 9.0, 9.0, ("a",)))
+    assert yard.claim(run, "w1") == ["a"]
+    yard.time += 1000
+    assert yard.claim(run, "w2") == ["a"]
+    assert yard.now(yard.runs.claim(run, "w1", holds=["a"])) == ()
+
+
+def test_what_waits_for_a_late_test_is_not_copied() -> None:
+    """An idle worker may run the late test too, but nothing that needs its result."""
+    yard = Yard()
+    run = yard.planned(PlannedTest("a", 0.1, 0.2), PlannedTest("b", 0.1, 0.1, ("a",)))
+    assert yard.claim(run, "w1") == ["a", "b"]
+    yard.now(yard.runs.beat(run, "w1", "a"))
+    yard.time += 15
+    assert yard.claim(run, "w2") == ["a"]
+    assert yard.claim(run, "w2") == []
+
+
 def test_what_requires_a_failed_test_is_blocked_and_not_learnt() -> None:
     """B, in the same chunk as the failed A, is blocked; a result that arrives for it all the same changes nothing."""
     yard = Yard()

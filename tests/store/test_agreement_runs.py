@@ -75,6 +75,10 @@ class RunAgreement(Agreement):
         shares = [Share(worker, tuple(nids), at + 3) for worker, nids in dict(each).items()]
         self.same(lambda tx: tx.runs.deal(ident, shares, at))
 
+    @rule(ident=RUNS, nids=st.lists(st.one_of(NIDS, TEXTS), max_size=3))
+    def holders_sought(self, ident: int, nids: list[str]) -> None:
+        self.same(lambda tx: tx.runs.who_holds(ident, nids))
+
     @rule(ident=RUNS, worker=WORKERS, nid=NIDS, until=TIMES)
     def run_copied(self, ident: int, worker: str, nid: str, until: float) -> None:
         self.same(lambda tx: (tx.runs.copy(ident, worker, nid, until), tx.runs.held(ident)))

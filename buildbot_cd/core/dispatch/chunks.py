@@ -2,17 +2,20 @@
 """Who takes what: the longest way to the end to the fastest worker, much at first, little at the end.
 
 Chunk sizes follow guided self-scheduling: a worker takes its part of what is left, in proportion to its speed. A test
-that only waits for tests of the chunk comes along (a chain needs no round trip a link). A slow worker leaves a test
-alone if a faster one, though it has to come free first, would end it earlier and the run would otherwise be longer.
+that only waits for tests of the chunk, or for what the worker is still at, comes along (a chain needs no round trip a
+link). A slow worker leaves a test alone if a faster one, though it has to come free first, would end it earlier and the
+run would otherwise be longer.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from buildbot_cd.core.dispatch.offer import Asker, Offer, Pace, Ready, Waiting
 
@@ -49,13 +52,14 @@ class _Shares:
     def __init__(self, askers: Sequence[Asker], offer: Offer, pace: Pace) -> None:
         self._pace = pace
         self._units = _units(offer.ready)
-        self._chains = _Chains(offer.waiting)
+        self._followers = _followers(offer.waiting)
         self._left = offer.remaining
         speeds = [*(one.speed for one in askers), *(one.speed for one in offer.others)]
         self._speed = sum(speeds)
         self._busy = [[one.free_in, one.speed] for one in offer.others]
         held = sum(one.left for one in offer.others if one.left < float("inf"))
-        longest = max((unit.rank for unit in self._units), default=0.0)
+        ranks = (*(unit.rank for unit in self._units), *(one.test.rank for one in offer.waiting))
+        longest = max(ranks, default=0.0)
         self._horizon = max((offer.remaining + held) / self._speed, longest / max(speeds))
 
     def of(self, asker: Asker, behind: Sequence[Asker]) -> tuple[str, ...]:
@@ -63,13 +67,14 @@ class _Shares:
         # A hair more, so that sums of many small numbers do not leave a test behind, which costs a round trip.
         fair = self._left * (1 + 1e-9) / (asker.speed + sum(one.speed for one in behind))
         size = min(max(self._pace.least, self._left / (self._pace.k * self._speed)), fair) * asker.speed
-        at = self._first(asker)
-        if at is None:
-            return ()
-        chunk = _Chunk([], 0.0)
-        chunk.add(self._units.pop(at))
-        if not chunk.tests[0].alone:
-            self._fill(chunk, asker, size, at, len(behind))
+        at, chunk = self._first(asker), _Chunk(asker, self._followers)
+        own = chunk.follower()
+        if own is not None and (at is None or own.rank >= self._units[at].rank):
+            chunk.add([own])
+        elif at is not None:
+            chunk.add(self._units.pop(at).tests)
+        if chunk.tests and not chunk.tests[0].alone:
+            self._fill(chunk, asker, size, at or 0, len(behind))
         self._left = max(self._left - chunk.seconds, 0.0)
         return tuple(test.nid for test in chunk.tests)
 
@@ -100,71 +105,70 @@ class _Shares:
 
     def _fill(self, chunk: _Chunk, asker: Asker, size: float, at: int, behind: int) -> None:
         """Add what fits, the chunk's own followers before other tests."""
-        taken = self._chains.followers(chunk, asker, size)
-        while at < len(self._units) and taken is None and len(self._units) > behind:
+        fits = chunk.takes_followers(size)
+        while fits and at < len(self._units) > behind:
             unit = self._units[at]
             if unit.promised or not _may(asker, unit) or unit.tests[0].alone or self._urgent(unit, chunk, asker):
                 at += 1
                 continue
             if chunk.seconds + unit.seconds > size:
                 return
-            chunk.add(self._units.pop(at))
-            taken = self._chains.followers(chunk, asker, size)
+            chunk.add(self._units.pop(at).tests)
+            fits = chunk.takes_followers(size)
 
     def _urgent(self, unit: _Unit, chunk: _Chunk, asker: Asker) -> bool:
         """Whether what waits for this unit cannot wait until the chunk comes to it."""
         return unit.followed and (chunk.seconds + unit.rank) / asker.speed > self._horizon
 
 
-@dataclass(slots=True)
 class _Chunk:
-    """What an asker has so far."""
+    """What an asker has so far, and what may follow: it waits for nothing but what the asker does before."""
 
-    tests: list[Ready]
-    seconds: float
+    def __init__(self, asker: Asker, followers: Mapping[str, Sequence[Waiting]]) -> None:
+        self.tests: list[Ready] = []
+        self.seconds = 0.0
+        self._asker, self._followers = asker, followers
+        self._before: set[str] = set()
+        self._free: list[tuple[float, int, Ready]] = []
+        self._tie = itertools.count()
+        self._does(asker.holds)
 
-    def add(self, unit: _Unit) -> None:
-        """Put the unit behind what is there."""
-        self.tests += unit.tests
-        self.seconds += unit.seconds
+    def add(self, tests: Sequence[Ready]) -> None:
+        """Put these behind what is there."""
+        self.tests += tests
+        self.seconds += sum(one.seconds for one in tests)
+        self._does([one.nid for one in tests])
+
+    def _does(self, nids: Collection[str]) -> None:
+        for nid in nids if self._asker.keeps_order else ():
+            self._before.add(nid)
+            for one in self._followers.get(nid, ()):
+                allowed = one.test.avoid != self._asker.name and not one.test.alone
+                if allowed and len(self._before.intersection(one.requires)) >= one.unmet:
+                    heapq.heappush(self._free, (-one.test.rank, next(self._tie), one.test))
+
+    def follower(self) -> Ready | None:
+        """The best one."""
+        while self._free and self._free[0][2].nid in self._before:
+            heapq.heappop(self._free)
+        return self._free[0][2] if self._free else None
+
+    def takes_followers(self, size: float) -> bool:
+        """Add what follows, best first. False if one does not fit: then the chunk ends, so that it is not delayed."""
+        while (best := self.follower()) is not None:
+            if self.seconds + best.seconds > size:
+                return False
+            self.add([best])
+        return True
 
 
-class _Chains:
-    """The tests that wait, found by what they wait for."""
-
-    def __init__(self, waiting: Sequence[Waiting]) -> None:
-        self._by_need: dict[str, list[Waiting]] = {}
-        for one in waiting:
-            for nid in dict.fromkeys(one.requires):
-                self._by_need.setdefault(nid, []).append(one)
-        self._met: dict[str, int] = {}
-
-    def followers(self, chunk: _Chunk, asker: Asker, size: float) -> Waiting | None:
-        """Let the chunk take along what waits for nothing but its tests, best first, while it fits.
-
-        Gives one that is free to come along but does not fit: then the chunk should end, so that it is not delayed.
-        """
-        if not self._by_need:
-            return None
-        inside = {test.nid for test in chunk.tests}
-        front = [one for test in chunk.tests for one in self._by_need.get(test.nid, ())]
-        while front:
-            free = [one for one in front if one.test.nid not in inside and self._is_free(one, inside)]
-            free = [one for one in free if one.test.avoid != asker.name and not one.test.alone]
-            if not free:
-                return None
-            best = max(free, key=lambda one: one.test.rank)
-            if chunk.seconds + best.test.seconds > size:
-                return best
-            chunk.tests.append(best.test)
-            chunk.seconds += best.test.seconds
-            inside.add(best.test.nid)
-            front = [*free, *self._by_need.get(best.test.nid, ())]
-        return None
-
-    @staticmethod
-    def _is_free(one: Waiting, inside: set[str]) -> bool:
-        return len(inside.intersection(one.requires)) >= one.unmet
+def _followers(waiting: Sequence[Waiting]) -> dict[str, list[Waiting]]:
+    """The tests that wait, by each that they wait for."""
+    found: dict[str, list[Waiting]] = {}
+    for one in waiting:
+        for nid in dict.fromkeys(one.requires):
+            found.setdefault(nid, []).append(one)
+    return found
 
 
 def _may(asker: Asker, unit: _Unit) -> bool:

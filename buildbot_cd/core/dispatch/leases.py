@@ -21,7 +21,10 @@ LATE_LEAST = 10.0
 
 
 class Held(NamedTuple):
-    """A claimed test: its estimate, and the seconds since its worker was seen to begin it, None if it was not."""
+    """A claimed test: its estimate, and the seconds since its worker was seen to begin it, None if it was not.
+
+    ``waits`` for another test that somebody holds.
+    """
 
     nid: str
     worker: str
@@ -29,6 +32,7 @@ class Held(NamedTuple):
     running: float | None = None
     group: str | None = None
     copied: bool = False
+    waits: bool = False
 
 
 def lease(seconds: float) -> float:
@@ -45,14 +49,15 @@ def to_copy(asker: str, held: Sequence[Held]) -> str | None:
     """The test that an idle worker should run too, its first result counts; None if nobody is late.
 
     A worker is late if a test of its runs for twice its estimate and ten seconds more. What it has not begun goes
-    before what it runs. Tests of a group share something that must not be used twice at once: they are not copied.
+    before what it runs. Not copied are tests of a group, which share something that must not be used twice at once, and
+    what waits for tests that are not done.
     """
     late = {
         one.worker
         for one in held
         if one.running is not None and one.running > LATE_FACTOR * one.seconds + LATE_LEAST and one.worker != asker
     }
-    free = [one for one in held if one.worker in late and not one.copied and one.group is None]
+    free = [one for one in held if one.worker in late and not one.copied and not one.waits and one.group is None]
     if not free:
         return None
     return min(free, key=lambda one: (one.running is not None, -one.seconds, one.nid)).nid

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 class Ready(NamedTuple):
@@ -35,10 +35,16 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A worker that asks; ``speed`` 1 is the pool's mean, 2 is twice as fast."""
+    """A worker that asks; ``speed`` 1 is the pool's mean, 2 is twice as fast.
+
+    ``holds`` are tests that it took before and does first, in their order; it does not do what follows a failed one.
+    ``keeps_order`` is False for a worker whose runner has an order of its own and knows nothing of requirements.
+    """
 
     name: str
     speed: float = 1.0
+    holds: Collection[str] = ()
+    keeps_order: bool = True
 
 
 @dataclass(frozen=True, slots=True)

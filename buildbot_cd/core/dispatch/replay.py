@@ -133,12 +133,13 @@ class _Play:
             self._at(self._free[name], self._asks(name))
 
     def _shares(self) -> Mapping[str, Sequence[str]]:
-        if not self._queue.ready:
+        if not self._queue.ready and not any(self._unseen[name] for name in self._asking):
             return {}
         known = relative(self.played.speeds, self.machines.speeds)
         others = [Other(known[name], left) for name, left in self._held.items() if name not in self._asking]
         offer = Offer(self._queue.offered(), self._queue.remaining, others, self._queue.waiting())
-        return self.rule([Asker(name, known[name]) for name in self._asking], offer, self.machines.pace)
+        askers = [Asker(name, known[name], self._unseen[name]) for name in self._asking]
+        return self.rule(askers, offer, self.machines.pace)
 
     def _run_chunk(self, name: str, nids: Sequence[str]) -> None:
         self.played.chunks += 1

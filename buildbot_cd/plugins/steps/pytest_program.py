@@ -20,7 +20,7 @@ from buildbot_cd.core.wire import spread
 from buildbot_cd.plugins.steps.program import ProgramStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from buildbot_cd.config.repository import RepositoryTests
     from buildbot_cd.store.rows import PlannedTest
@@ -168,13 +168,17 @@ class PytestStep(ProgramStep):
         return await self.program([str(self.python), WARM, *argv], hear, log="run") == 0
 
     async def warm_chunk(
-        self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None], ahead: float = 0.0
+        self,
+        chunk: Sequence[PlannedTest],
+        found: Callable[[dict[str, Any]], None],
+        ahead: float = 0.0,
+        under_way: Collection[str] = (),
     ) -> int | None:
-        """Let the pytest on the worker run these tests, behind what it was given before.
+        """Let the pytest on the worker run these tests, behind what it is still at (``under_way``).
 
         It is left at work when what it has to do will take no more than ``ahead`` seconds; a ``more`` event says so.
         """
-        inside = {one.nid for one in chunk}
+        inside = {one.nid for one in chunk}.union(under_way)
         tests = [
             {"nid": one.nid, "after": [nid for nid in one.requires if nid in inside], "seconds": one.estimate}
             for one in chunk

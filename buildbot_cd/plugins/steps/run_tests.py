@@ -102,7 +102,7 @@ class RunTests(PytestStep):
         await self._warm_up()  # before the first claim: nobody else waits for what is claimed here
         while not self.stopped:
             chunk = await self.engine.tests.claim(
-                self.run_id, self.workername, alone=self._is_try, restarts=not self.is_warm
+                self.run_id, self.workername, alone=self._is_try, restarts=not self.is_warm, holds=self.under_way
             )
             if self.under_way and (not chunk or _suspect(chunk)):
                 drained = await self._run(())
@@ -193,7 +193,7 @@ class RunTests(PytestStep):
                 reporting = defer.ensureDeferred(self._report_soon(heard))
 
         if self.is_warm:
-            code = await self.warm_chunk(ours, found, self._ahead(ours))
+            code = await self.warm_chunk(ours, found, self._ahead(ours), self.under_way)
         else:
             await self.send("\n".join(one.nid for one in ours) + "\n", LIST)
             code = await self.pytest("run", found, "--tests", LIST, "--")

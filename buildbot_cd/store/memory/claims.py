@@ -24,7 +24,7 @@ from buildbot_cd.store.rows import (
 from buildbot_cd.store.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from buildbot_cd.store.memory.tables import Tables
 
@@ -97,6 +97,10 @@ class MemoryClaims:
 
     def held(self, ident: int) -> tuple[RunTest, ...]:
         return tuple(test for test in self.tests(ident) if test.state is WorkState.CLAIMED)
+
+    def who_holds(self, ident: int, nids: Collection[str]) -> dict[str, str]:
+        asked = {clean(nid) for nid in nids}
+        return {test.nid: test.worker or "" for test in self.held(ident) if test.nid in asked}
 
     def copy(self, ident: int, worker: str, nid: str, lease_until: float) -> PlannedTest | None:
         name = clean(worker)

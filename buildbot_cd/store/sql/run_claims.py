@@ -125,6 +125,15 @@ class RunClaims:
                 if held.get(place, 0) < waiting[place]["unmet"]:
                     raise cannot_take(waiting[place]["nid"])
 
+    def who_holds(self, run: int, nids: Sequence[str]) -> dict[str, str]:
+        """See `interface_work.Runs.who_holds`."""
+        found: dict[str, str] = {}
+        for part in _parts(nids):
+            claimed = (table.c.run == run) & _CLAIMED & table.c.nid.in_(part)
+            query = sa.select(table.c.nid, table.c.worker).where(claimed)
+            found |= dict(self._conn.execute(query).tuples().all())
+        return found
+
     def copy(self, run: int, worker: str, nid: str, until: float) -> PlannedTest | None:
         """See `interface_work.Runs.copy`."""
         which = (table.c.run == run) & (table.c.nid == nid) & _CLAIMED

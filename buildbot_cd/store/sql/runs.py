@@ -107,6 +107,10 @@ class SqlRuns:
         query = sa.select(run_test).where(claimed).order_by(run_test.c.position)
         return tuple(_run_test(row) for row in many(self._conn, query))
 
+    def who_holds(self, ident: int, nids: Collection[str]) -> dict[str, str]:
+        self._state(ident)
+        return self._claims.who_holds(ident, [clean(nid) for nid in nids])
+
     def copy(self, ident: int, worker: str, nid: str, lease_until: float) -> PlannedTest | None:
         self._state(ident)
         return self._claims.copy(ident, clean(worker), clean(nid), lease_until)

@@ -47,7 +47,7 @@ class Warm(Run):
         self.all_files, self.channel = files is None, channel
         self.items: dict[str, tuple[int, Any]] = {}
         self.wanted: dict[str, None] = {}
-        self.after: dict[str, list[str]] = {}  # by nid what it waits for, of those that were asked for with it
+        self.after: dict[str, list[str]] = {}  # by nid what it waits for, of those that were asked for so far
         self.good: set[str] = set()
         self.queue: list[str] = []
         self.promised: str | None = None  # pytest was told that this one comes next
@@ -120,7 +120,7 @@ class Warm(Run):
         self.wanted.update(dict.fromkeys(fresh))
         self.results.difference_update(fresh)
         self.good.difference_update(fresh)
-        self.after.update((nid, [one for one in after if one in fresh]) for nid, after in fresh.items())
+        self.after.update((nid, [text_of.named(one) for one in after]) for nid, after in fresh.items())
         first = [self.promised] if self.promised in self.queue else []
         rest = [one for one in self.queue if one not in first]
         self.queue = first + self.in_order([*rest, *(nid for nid in fresh if nid in self.items)])

@@ -27,8 +27,9 @@ def test_a_test_hangs_after_ten_minutes_or_ten_times_its_estimate(expected: int,
         ([Held("a", "w1", 2.0, 15.0, "db")], None),
         ([Held("a", "me", 2.0, 15.0)], None),
         ([Held("a", "w1", 2.0)], None),
+        ([Held("a", "w1", 2.0, 15.0), Held("b", "w1", 1.0, waits=True)], "a"),
     ],
 )
 def test_what_is_copied(held: list[Held], copied: str | None) -> None:
-    """Only tests of a late worker, what it has not begun first, nothing twice, no group, nothing of one's own."""
+    """Only what a late worker could do at once, what it has not begun first; nothing twice, no groups."""
     assert to_copy("me", held) == copied

@@ -17,7 +17,7 @@ from buildbot_cd.store import MemoryStore
 from buildbot_cd.store.rows import PlannedTest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 A, B, C = (f"pytest:t.py::{one}" for one in "abc")
 D = "pytest:t.py::d"
@@ -64,9 +64,14 @@ class Shard(RunTests):
         return self.yard.can_warm
 
     async def warm_chunk(
-        self, chunk: Sequence[PlannedTest], found: Callable[[dict[str, Any]], None], ahead: float = 0.0
+        self,
+        chunk: Sequence[PlannedTest],
+        found: Callable[[dict[str, Any]], None],
+        ahead: float = 0.0,
+        under_way: Collection[str] = (),
     ) -> int | None:
         self.yard.chunks.append([one.nid for one in chunk])
+        self.yard.under_way.append(sorted(under_way))
         self.yard.aheads.append(ahead)
         return await self.yard.runner([one.nid for one in chunk], found)
 
@@ -104,6 +109,7 @@ class Yard:
         self.starts: list[tuple[str, ...]] = []
         self.chunks: list[list[str]] = []
         self.aheads: list[float] = []
+        self.under_way: list[list[str]] = []
         self.fresh, self.cooled, self.can_warm = 0, False, True
         self.runner: Any = self.good
 
@@ -111,6 +117,10 @@ class Yard:
         """This build alone is at work."""
         assert builder == "cd-test"
         return {"w1": BUILD}
+
+    async def files(self, run: int) -> tuple[str, ...]:
+        """A pytest stays, however few tests there are."""
+        return ("t.py",)
 
     async def pause(self, seconds: float) -> None:
         """Time goes by."""
@@ -247,6 +257,39 @@ def test_the_next_chunk_comes_before_the_present_one_is_over(yard: Yard) -> None
     assert yard.chunks[-1] == []
     assert all(ahead > 0 for ahead in yard.aheads[:-1])
     assert yard.aheads[-1] == 0
+
+
+@pytest.mark.parametrize(("ends", "follows"), [("passed", "passed"), ("failed", "blocked")])
+def test_a_chain_goes_on_while_its_head_runs(ends: str, follows: str) -> None:
+    """What follows a test that runs is claimed before that ends; if it fails, the runner leaves the follower out."""
+    yard = Yard()
+    planned = [PlannedTest(A, 0.1, 2.0), PlannedTest(B, 9.0, 1.0, (A,)), PlannedTest(C, 9.0, 0.0, (B,))]
+    yard.run = yard.store.transact_now(lambda tx: tx.runs.create("s", "trunk", None, "gate", "abc", 0.0)).id
+    yard.store.transact_now(lambda tx: tx.runs.plan(yard.run, planned, {}, None, 0.0))
+    yard.properties["cd_run"] = yard.run
+    yard.engine.tests.files = yard.files
+
+    async def answers_late(nids: Sequence[str], found: Callable[[dict[str, Any]], None]) -> int:
+        if list(nids) == [A]:
+            found({"event": "start", "nid": A})
+            found({"event": "more", "busy": 0.1})
+            return 0
+        if B not in nids:
+            return await yard.good(nids, found)
+        found({"event": "result", "nid": A, "outcome": ends, "seconds": 0.1})
+        if ends != "passed":
+            for nid in nids:
+                found({"event": "blocked", "nid": nid})
+            yard.clock.advance(0)
+            found({"event": "end", "exit": 0})
+            return 0
+        return await yard.good(nids, found)
+
+    yard.runner = answers_late
+    yard.worked()
+    assert yard.chunks[:2] in ([[A], [B]], [[A], [B, C]])
+    assert yard.under_way[:2] == [[], [A]]
+    assert yard.outcomes == {"a": ends, "b": follows, "c": follows}
 
 
 def test_what_was_under_way_in_a_runner_that_dies_waits_again(yard: Yard) -> None:

@@ -207,6 +207,30 @@ def test_the_next_chunk_is_taken_in_while_the_present_one_runs(warm: Warm) -> No
     assert "[1]" in failed["text"]  # the module's fixture was set up once for all of them
 
 
+def test_a_later_chunk_may_wait_for_tests_that_are_under_way(warm: Warm) -> None:
+    """It runs after them, and not if one of them failed, whether or not that was told before the chunk came."""
+    warm.project.write(
+        test_a=(
+            WAITS + "ran = []\n"
+            "def test_0(): ran.append(0)\n"
+            "def test_1(): until('go'); ran.append(1)\n"
+            "def test_2(): assert not ran, ran\n"
+            "def test_3(): pass\n"
+            "def test_4(): pass\n"
+        )
+    )
+    warm.start()
+    assert warm.chunk("test_1", "test_2", ahead=9.0).events[-1]["event"] == "more"
+    needs = {"test_0": ["test_1"], "test_3": ["test_2"]}
+    assert warm.chunk("test_0", "test_3", after=needs, ahead=9.0).events[-1]["event"] == "more"
+    (warm.project.top / "go").touch()
+    rest = warm.chunk("test_4", after={"test_4": ["test_3"]})
+    assert rest.outcomes == {"test_0": "passed", "test_1": "passed", "test_2": "failed"}
+    assert [one["nid"] for one in rest.of("blocked")] == [A + "test_3", A + "test_4"]
+    (failed,) = (one for one in rest.of("result") if one["outcome"] == "failed")
+    assert "[1" in failed["text"]
+
+
 def test_a_crash_without_a_client_is_told_to_the_next_one(warm: Warm) -> None:
     """Results and the name of the test wait for it at the guard."""
     warm.project.write(test_a=WAITS + "def test_1(): pass\ndef test_2(): until('go'); os._exit(7)\n")
