@@ -51,16 +51,18 @@ class Asker:
 class Other:
     """Another worker of the run: ``left`` are the estimated seconds (at speed 1) of what it holds.
 
-    ``left`` is infinite for a worker that will come, nobody knows when.
+    ``left`` is infinite for a worker that will come, nobody knows when; ``pause`` are the seconds after which one that
+    had nothing to do asks again.
     """
 
     speed: float = 1.0
     left: float = math.inf
+    pause: float = 0.0
 
     @property
     def free_in(self) -> float:
         """Seconds until it will ask."""
-        return self.left / self.speed
+        return self.pause + self.left / self.speed
 
 
 @dataclass(frozen=True, slots=True)
