@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, restarted, warm
 from buildbot_cd.core.dispatch.leases import CRASHES, PATIENCE, Held, lease, to_copy
+from buildbot_cd.core.dispatch.offer import window
 from buildbot_cd.store.rows import PlannedTest, Share, TestResult
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from buildbot_cd.core.dispatch import Pace
     from buildbot_cd.store.interface import Tx
     from buildbot_cd.store.rows import Look, QueuedTest, RunTest
-
-OFFERED = 100
-"""A claim is shown so many tests,"""
-
-OFFERED_EACH = 20
-"""and so many more for each that asks: but at least enough for their chunks,"""
-
-SPARE = 1.5
-"""and half of that again: some are faster than others, and some may not take what comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +76,7 @@ def claim(
 
 
 def _look(tx: Tx, run: int, askers: int, pool: int, pace: Pace) -> Look:
-    part = SPARE * askers / (pace.k * pool)
-    return tx.runs.look(run, OFFERED + OFFERED_EACH * askers, part, SPARE * askers * pace.least)
+    return tx.runs.look(run, *window(askers, pool, pace))
 
 
 def _doom(tx: Tx, run: int, found: Look, now: float) -> tuple[str, ...]:

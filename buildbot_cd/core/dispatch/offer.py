@@ -91,6 +91,38 @@ class Pace:
     least: float
 
 
+OFFERED = 100
+"""A claim is shown so many tests,"""
+
+OFFERED_EACH = 20
+"""and so many more for each that asks: but at least enough for their chunks,"""
+
+SPARE = 1.5
+"""and half of that again: some are faster than others, and some may not take what comes first."""
+
+
+class Window(NamedTuple):
+    """How much of a queue's beginning a claim is shown, as `shown` understands it."""
+
+    most: int
+    share: float
+    seconds: float
+
+
+def window(askers: int, pool: int, pace: Pace) -> Window:
+    """What is shown to so many that ask together, of ``pool`` workers in all."""
+    return Window(OFFERED + OFFERED_EACH * askers, SPARE * askers / (pace.k * pool), SPARE * askers * pace.least)
+
+
+def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
+    """How many of ``count`` tests that are estimated to take ``remaining`` seconds: ``most``, or more.
+
+    More, if that is less than their ``share``, or if at their mean estimate so many would take less than ``seconds``.
+    """
+    enough = seconds / remaining if remaining > 0 else 1.0
+    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
+
+
 def warm(overhead: float) -> Pace:
     """For a runner that stays: it goes on during the way to the master and back, which a chunk should outlast."""
     return Pace(overhead, 2.0, max(0.5, 2 * overhead))

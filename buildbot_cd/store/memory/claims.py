@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from buildbot_cd.core.dispatch.offer import shown
 from buildbot_cd.store.rows import (
     HARMLESS,
     Holder,
@@ -19,7 +20,7 @@ from buildbot_cd.store.rows import (
     Share,
     WorkState,
 )
-from buildbot_cd.store.sql.run_claims import cannot_take, shown
+from buildbot_cd.store.sql.run_claims import cannot_take
 from buildbot_cd.store.sql.statements import missing
 from buildbot_cd.store.text import clean
 

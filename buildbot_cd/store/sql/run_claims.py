@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from buildbot_cd.core.dispatch.offer import shown
 from buildbot_cd.errors import StoreError
 from buildbot_cd.store.rows import Holder, Look, PlannedTest, QueuedTest, WorkState
 from buildbot_cd.store.schema import run_need
@@ -181,12 +181,6 @@ class RunClaims:
         handed = {"worker": table.c.copied_to, "copied_to": None, "started_at": None}
         plain = self._conn.execute(sa.update(table).where(which & table.c.copied_to.is_(None)).values(**_FREE)).rowcount
         return plain + self._conn.execute(sa.update(table).where(copied).values(**handed)).rowcount
-
-
-def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
-    """How many tests a claim is shown of ``count`` that are estimated to take ``remaining`` seconds."""
-    enough = seconds / remaining if remaining > 0 else 1.0
-    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
 
 
 def _later(until: float) -> sa.Case[Any]:
