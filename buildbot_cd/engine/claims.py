@@ -7,24 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.dispatch import Asker, Offer, Other, Ready, Speed, Waiting, assign, relative, restarted, warm
-from buildbot_cd.core.dispatch.leases import CRASHES, Held, lease, to_copy
+from buildbot_cd.core.dispatch.leases import CRASHES, PATIENCE, Held, lease, to_copy
+from buildbot_cd.core.dispatch.offer import window
 from buildbot_cd.store.rows import PlannedTest, Share, TestResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from buildbot_cd.core.dispatch import Pace
     from buildbot_cd.store.interface import Tx
     from buildbot_cd.store.rows import Look, QueuedTest, RunTest
-
-OFFERED = 100
-"""A claim is shown so many tests,"""
-
-OFFERED_EACH = 20
-"""and so many more for each that asks: but at least enough for their chunks,"""
-
-SPARE = 1.5
-"""and half of that again: some are faster than others, and some may not take what comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +40,13 @@ class Given:
     doomed: tuple[str, ...] = ()
 
 
-def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead: float, now: float) -> Given:
+def claim(
+    tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead: float, now: float, idle: Iterable[str] = ()
+) -> Given:
     """Answer everybody that asks; ``pool`` is how many workers share the run at most.
 
-    ``overhead`` is what a chunk costs in seconds, as long as nothing was learnt of that.
+    ``overhead`` is what a chunk costs in seconds, as long as nothing was learnt of that; ``idle`` are workers that got
+    nothing when they asked, and will ask again.
 
     Claims that nobody keeps alive are given up before. A test in which two runners died is ended as an error.
     """
@@ -66,7 +61,7 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
     if doomed:
         found = _look(tx, run, len(asks), pool, pace)
     held = _held(tx, run, asks) if found.waiting else {}
-    offer, askers = _offer(found, asks, known, pool, held)
+    offer, askers = _offer(found, asks, known, pool, held, set(idle))
     assigned = assign(askers, offer, pace) if offer.ready or held else {}
     estimate = {one.nid: one.estimate for one in (*found.ready, *found.waiting)} if assigned else {}
     dealt = [
@@ -81,8 +76,7 @@ def claim(tx: Tx, gate: str, run: int, asks: Sequence[Ask], pool: int, overhead:
 
 
 def _look(tx: Tx, run: int, askers: int, pool: int, pace: Pace) -> Look:
-    part = SPARE * askers / (pace.k * pool)
-    return tx.runs.look(run, OFFERED + OFFERED_EACH * askers, part, SPARE * askers * pace.least)
+    return tx.runs.look(run, *window(askers, pool, pace))
 
 
 def _doom(tx: Tx, run: int, found: Look, now: float) -> tuple[str, ...]:
@@ -104,17 +98,24 @@ def _held(tx: Tx, run: int, asks: Sequence[Ask]) -> dict[str, frozenset[str]]:
 
 
 def _offer(
-    found: Look, asks: Sequence[Ask], known: Mapping[str, Speed], pool: int, held: Mapping[str, frozenset[str]]
+    found: Look,
+    asks: Sequence[Ask],
+    known: Mapping[str, Speed],
+    pool: int,
+    held: Mapping[str, frozenset[str]],
+    idle: set[str],
 ) -> tuple[Offer, list[Asker]]:
     names = {ask.worker for ask in asks}
     restarts = {ask.worker for ask in asks if ask.restarts}
     holders = {one.worker: one.seconds for one in found.holders if one.worker not in names}
-    speed = relative(known, [*names, *holders])
+    idle = idle - names - set(holders)
+    speed = relative(known, [*names, *holders, *sorted(idle)])
     lenient = {ask.worker for ask in asks if ask.alone}
     ready = [_ready(one, lenient) for one in found.ready]
     waiting = [Waiting(_ready(one, lenient), one.requires, one.unmet) for one in found.waiting]
     others = [Other(speed[name], left) for name, left in holders.items()]
-    others += [Other()] * max(pool - len(names) - len(holders), 0)
+    others += [Other(speed[name], 0.0, PATIENCE) for name in sorted(idle)]
+    others += [Other()] * max(pool - len(names) - len(others), 0)
     askers = [Asker(name, speed[name], held.get(name, ()), name not in restarts) for name in sorted(names)]
     return Offer(ready, found.remaining, others, waiting), askers
 

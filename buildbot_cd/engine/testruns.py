@@ -20,7 +20,7 @@ from buildbot_cd.core.dispatch import (
     with_overhead,
 )
 from buildbot_cd.core.dispatch.classes import before, waits
-from buildbot_cd.core.dispatch.leases import GRACE
+from buildbot_cd.core.dispatch.leases import GRACE, PATIENCE
 from buildbot_cd.core.selection import (
     Change,
     Mode,
@@ -95,6 +95,8 @@ class TestRuns:
         self._reserves: dict[int, str] = {}
         self._about: dict[int, tuple[str, str]] = {}
         self._waiting: dict[tuple[int, str], float] = {}
+        self._idle: dict[int, dict[str, float]] = {}
+        """By run who got nothing, and when."""
 
     async def create(self, key: str, kind: str, revision: str) -> Run:
         """A run that belongs to no landing, such as a try build's."""
@@ -244,16 +246,20 @@ class TestRuns:
             await self.pause(GATHER / 10)
 
     async def _answer(self, run: int, asking: dict[Ask, defer.Deferred[tuple[PlannedTest, ...]]]) -> None:
-        asks = list(asking)
+        asks, now, empty = list(asking), self.now(), self._idle.setdefault(run, {})
+        idle = [name for name, since in empty.items() if now - since <= 2 * PATIENCE]
         try:
             given = await self.store.transact(
-                lambda tx: claim(tx, self.gate, run, asks, max(1, self.workers()), OVERHEAD, self.now())
+                lambda tx: claim(tx, self.gate, run, asks, max(1, self.workers()), OVERHEAD, now, idle)
             )
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
             for waiter in asking.values():
                 waiter.errback(error)
             return
         for ask, waiter in asking.items():
+            empty.pop(ask.worker, None)
+            if ask.worker not in given.shares:
+                empty[ask.worker] = now
             waiter.callback(given.shares.get(ask.worker, ()))
         if given.doomed:
             self.changed(run)
@@ -320,6 +326,7 @@ class TestRuns:
     async def release(self, run: int, worker: str, suspect: str | None = None) -> None:
         """The worker's shard ends, or its runner died in ``suspect``: what it did not finish waits again."""
         await self.store.transact(lambda tx: tx.runs.release(run, worker, suspect))
+        self._idle.get(run, {}).pop(worker, None)
         if self._reserves.get(run) == worker:
             del self._reserves[run]
         self.changed(run)

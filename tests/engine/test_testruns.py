@@ -129,6 +129,22 @@ def test_a_chain_goes_on_at_the_worker_that_is_at_it() -> None:
     assert [one.nid for one in yard.now(yard.runs.claim(run, "w1", holds=["a"]))] == ["b"]
 
 
+def test_a_faster_worker_that_waits_takes_the_chain_over() -> None:
+    """It asked in vain a moment ago; a worker that asked long ago is not waited for."""
+    yard = Yard()
+    yard.store.transact_now(lambda tx: tx.durations.put_speeds("trunk", {"slow": (-0.5, 999, None)}))
+    run = yard.planned(*(PlannedTest(f"t{n}", 9.0, 90.0 - 9 * n, (f"t{n - 1}",) if n else ()) for n in range(9)))
+    head = yard.claim(run, "slow")
+    assert head[0] == "t0"
+    assert yard.claim(run, "fast") == []
+    assert yard.now(yard.runs.claim(run, "slow", holds=head)) == ()
+    yard.time += 15
+    assert yard.now(yard.runs.claim(run, "slow", holds=head))[0].nid == f"t{len(head)}"
+    assert yard.claim(run, "fast") == []
+    yard.report(run, "slow", "passed", *(f"t{n}" for n in range(8)))
+    assert yard.claim(run, "fast") == ["t8"]
+
+
 def test_a_worker_whose_claims_were_given_up_gets_nothing_that_follows_them() -> None:
     """It fell silent and another one has the test now: its own words count no more, and its claim is no error."""
     yard = Yard()

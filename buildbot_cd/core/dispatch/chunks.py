@@ -69,12 +69,17 @@ class _Shares:
         size = min(max(self._pace.least, self._left / (self._pace.k * self._speed)), fair) * asker.speed
         at, chunk = self._first(asker), _Chunk(asker, self._followers)
         own = chunk.follower()
+        while own is not None and self._better_elsewhere(asker, _Unit([own], own.seconds, own.rank)):
+            chunk.leave()
+            own = chunk.follower()
         if own is not None and (at is None or own.rank >= self._units[at].rank):
             chunk.add([own])
         elif at is not None:
             chunk.add(self._units.pop(at).tests)
         if chunk.tests and not chunk.tests[0].alone:
             self._fill(chunk, asker, size, at or 0, len(behind))
+        if not chunk.tests:
+            self._busy.append([2 * self._pace.overhead, asker.speed])
         self._left = max(self._left - chunk.seconds, 0.0)
         return tuple(test.nid for test in chunk.tests)
 
@@ -152,6 +157,10 @@ class _Chunk:
         while self._free and self._free[0][2].nid in self._before:
             heapq.heappop(self._free)
         return self._free[0][2] if self._free else None
+
+    def leave(self) -> None:
+        """Let the best one be taken by somebody else, when it may run."""
+        heapq.heappop(self._free)
 
     def takes_followers(self, size: float) -> bool:
         """Add what follows, best first. False if one does not fit: then the chunk ends, so that it is not delayed."""

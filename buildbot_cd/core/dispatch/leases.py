@@ -12,6 +12,8 @@ GRACE = 60.0
 """Seconds that a claim holds beyond what its tests may take, and after each sign of life."""
 BEAT = 20.0
 """Seconds between signs of life."""
+PATIENCE = 5.0
+"""Seconds after which a shard asks again while all that is left waits for tests that run elsewhere."""
 CRASHES = 2
 """So many runners died in a test: it has failed."""
 HUNG_FACTOR = 10.0

@@ -51,16 +51,18 @@ class Asker:
 class Other:
     """Another worker of the run: ``left`` are the estimated seconds (at speed 1) of what it holds.
 
-    ``left`` is infinite for a worker that will come, nobody knows when.
+    ``left`` is infinite for a worker that will come, nobody knows when; ``pause`` are the seconds after which one that
+    had nothing to do asks again.
     """
 
     speed: float = 1.0
     left: float = math.inf
+    pause: float = 0.0
 
     @property
     def free_in(self) -> float:
         """Seconds until it will ask."""
-        return self.left / self.speed
+        return self.pause + self.left / self.speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,38 @@ class Pace:
     overhead: float
     k: float
     least: float
+
+
+OFFERED = 100
+"""A claim is shown so many tests,"""
+
+OFFERED_EACH = 20
+"""and so many more for each that asks: but at least enough for their chunks,"""
+
+SPARE = 1.5
+"""and half of that again: some are faster than others, and some may not take what comes first."""
+
+
+class Window(NamedTuple):
+    """How much of a queue's beginning a claim is shown, as `shown` understands it."""
+
+    most: int
+    share: float
+    seconds: float
+
+
+def window(askers: int, pool: int, pace: Pace) -> Window:
+    """What is shown to so many that ask together, of ``pool`` workers in all."""
+    return Window(OFFERED + OFFERED_EACH * askers, SPARE * askers / (pace.k * pool), SPARE * askers * pace.least)
+
+
+def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
+    """How many of ``count`` tests that are estimated to take ``remaining`` seconds: ``most``, or more.
+
+    More, if that is less than their ``share``, or if at their mean estimate so many would take less than ``seconds``.
+    """
+    enough = seconds / remaining if remaining > 0 else 1.0
+    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
 
 
 def warm(overhead: float) -> Pace:

@@ -14,19 +14,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.dispatch.chunks import assign
-from buildbot_cd.core.dispatch.offer import Asker, Offer, Other, Pace, Ready, Waiting
+from buildbot_cd.core.dispatch.offer import Asker, Offer, Other, Ready, Waiting, shown, window
 from buildbot_cd.core.dispatch.speeds import Speed, relative, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from buildbot_cd.core.dispatch.offer import Pace, Window
     from buildbot_cd.core.dispatch.order import Queued
     from buildbot_cd.core.dispatch.work import Work
 
     Assign = Callable[[Sequence[Asker], Offer, Pace], Mapping[str, Sequence[str]]]
 
-OFFERED = 1000
-"""Of the queue's beginning so much is shown to the rule, as the store does."""
 FLUSH = 5.0
 """Seconds after which a worker at the latest sends on what a running command wrote."""
 
@@ -137,7 +136,7 @@ class _Play:
             return {}
         known = relative(self.played.speeds, self.machines.speeds)
         others = [Other(known[name], left) for name, left in self._held.items() if name not in self._asking]
-        offer = Offer(self._queue.offered(), self._queue.remaining, others, self._queue.waiting())
+        offer = self._queue.offer(window(len(self._asking), len(known), self.machines.pace), others)
         askers = [Asker(name, known[name], self._unseen[name]) for name in self._asking]
         return self.rule(askers, offer, self.machines.pace)
 
@@ -195,11 +194,12 @@ class _Queue:
         self._blocked = sorted(self._key[nid] for nid, unmet in self._unmet.items() if unmet)
         self._taken: set[str] = set()
 
-    def offered(self) -> list[Ready]:
-        return [self._tests[key[2]] for key in self.ready[:OFFERED]]
-
-    def waiting(self) -> list[Waiting]:
-        return [Waiting(self._tests[nid], self._needs[nid], self._unmet[nid]) for _, _, nid in self._blocked[:OFFERED]]
+    def offer(self, window: Window, others: Sequence[Other]) -> Offer:
+        most = shown(*window, len(self.ready) + len(self._blocked), self.remaining)
+        ready = [self._tests[nid] for _, _, nid in self.ready[:most]]
+        blocked = [nid for _, _, nid in self._blocked[:most]]
+        waiting = [Waiting(self._tests[nid], self._needs[nid], self._unmet[nid]) for nid in blocked]
+        return Offer(ready, self.remaining, others, waiting)
 
     def take(self, nids: Sequence[str]) -> None:
         for nid in nids:

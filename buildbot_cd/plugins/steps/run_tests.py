@@ -9,7 +9,7 @@ from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 from twisted.internet import defer, task
 
 from buildbot_cd.config import parse_repository
-from buildbot_cd.core.dispatch.leases import BEAT, hung
+from buildbot_cd.core.dispatch.leases import BEAT, PATIENCE, hung
 from buildbot_cd.engine.logs import logged
 from buildbot_cd.plugins.steps.chunk_results import ChunkResults
 from buildbot_cd.plugins.steps.pytest_program import MAP, PytestStep
@@ -31,9 +31,6 @@ FALSE_STARTS = 2
 
 TURN = 1.0
 """Seconds between looks while another master's shard has this worker."""
-
-PATIENCE = 5.0
-"""Seconds between looks while all that is left waits for a test that runs elsewhere."""
 
 AHEAD = 0.5
 """The next chunk is claimed when the runner has no more to do than for so many seconds,"""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from buildbot_cd.errors import StoreError
@@ -41,12 +40,6 @@ def stored_tests(tests: Sequence[PlannedTest]) -> list[PlannedTest]:
 def blocked_by(nid: str) -> str:
     """What a person reads of a blocked test."""
     return f"not run: it requires {nid}, which failed"
-
-
-def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
-    """How many tests a claim is shown of ``count`` that are estimated to take ``remaining`` seconds."""
-    enough = seconds / remaining if remaining > 0 else 1.0
-    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
 
 
 def cannot_take(nid: str) -> StoreError:

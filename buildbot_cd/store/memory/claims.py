@@ -7,8 +7,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from buildbot_cd.core.dispatch.offer import shown
 from buildbot_cd.store.errors import missing
-from buildbot_cd.store.forms.runs import cannot_take, shown
+from buildbot_cd.store.forms.runs import cannot_take
 from buildbot_cd.store.rows import (
     HARMLESS,
     Holder,

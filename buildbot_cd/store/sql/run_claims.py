@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.store.forms.runs import cannot_take, shown
+from buildbot_cd.core.dispatch.offer import shown
+from buildbot_cd.store.forms.runs import cannot_take
 from buildbot_cd.store.rows import Holder, Look, PlannedTest, QueuedTest, WorkState
 from buildbot_cd.store.schema import run_need
 from buildbot_cd.store.schema import run_test as table

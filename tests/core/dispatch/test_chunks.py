@@ -119,9 +119,10 @@ def test_somebody_works_if_somebody_can(moment: Moment) -> None:
 
 @given(moments())
 def test_a_chain_goes_on_where_it_is(moment: Moment) -> None:
-    """An asker is not left without work while something waits for nothing but what it holds."""
+    """An asker than which none is faster does not go without work while something waits only for what it holds."""
     shares = assign(moment.askers, moment.offer, PACE)
-    for asker in moment.askers:
+    fastest = max(one.speed for one in (*moment.askers, *moment.offer.others))
+    for asker in (one for one in moment.askers if one.speed == fastest):
         mine = moment.done.union(asker.holds)
         own = [w.test for w in moment.offer.waiting if mine.issuperset(w.requires) and not w.test.alone]
         if asker.keeps_order and any(test.avoid != asker.name for test in own):
@@ -135,6 +136,16 @@ def test_what_follows_a_test_that_is_under_way_comes_before_what_is_less_urgent(
     assert assign([Asker("w", holds=["c0"])], offer, Pace(0, 1, 2)) == {"w": ("c1", "c2", "c3", "c4", "c5")}
     assert assign([Asker("w", holds=["c0"]), Asker("x")], offer, Pace(0, 1, 2))["x"][0] == "head"
     assert assign([Asker("w", holds=["c3"])], offer, Pace(0, 1, 2))["w"][0] == "head"
+
+
+def test_a_chain_moves_on_to_a_faster_worker_that_has_nothing_to_do() -> None:
+    """If that gains more than the way to it takes, whether it asks at this moment or in a while; else it stays."""
+    waiting = [Waiting(Ready("b", 10, 100), ("a",), 1)]
+    slow, fast, equal = Asker("slow", 0.8, ["a"]), Asker("fast", 1.2), Asker("equal", 0.801)
+    assert assign([slow, fast], Offer([], 100, (), waiting), PACE) == {"fast": (), "slow": ()}
+    assert assign([slow], Offer([], 100, [Other(1.2, 0.0, 5.0)], waiting), PACE) == {"slow": ()}
+    assert assign([slow], Offer([], 100, [Other(1.2, 0.0, 50.0)], waiting), PACE) == {"slow": ("b",)}
+    assert assign([slow, equal], Offer([], 100, (), waiting), PACE) == {"equal": (), "slow": ("b",)}
 
 
 def test_a_runner_with_an_order_of_its_own_gets_no_followers() -> None:

@@ -54,6 +54,15 @@ def test_a_run_keeps_grahams_bound(suite: tuple[list[Work], dict[str, float]], w
     assert done.makespan <= total / workers + chain + spare
 
 
+def test_a_chain_has_no_gaps() -> None:
+    """With a worker for each chain the run is as long as the longest, however many chunks it was claimed in."""
+    works = [Work(f"t{n}", requires=(f"t{n - 1}",) if n % 20 else ()) for n in range(60)]
+    seconds = {work.nid: 1.0 + n % 7 + n // 20 for n, work in enumerate(works)}
+    done = played(works, seconds, [1.0] * 4)
+    assert done.makespan == pytest.approx(1.0 + 0.1 + sum(list(seconds.values())[40:]))
+    assert done.chunks > 6
+
+
 def test_learnt_speeds_shorten_the_next_run() -> None:
     """What a run teaches about uneven workers brings the next one nearer to the bound."""
     rng = random.Random(5)
