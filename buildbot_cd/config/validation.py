@@ -55,6 +55,15 @@ def validate(model: type[S], value: Plain, document: Document) -> tuple[S | None
     return (None, problems) if problems else (result, [])
 
 
+def complaint(model: type[Section], **values: Any) -> str:
+    """What is wrong with these values of a section, in the words of `validate`; empty if nothing is."""
+    try:
+        model(**values)
+    except ValidationError as error:
+        return _message(model, error.errors(include_url=False)[0])
+    return ""
+
+
 def _empty_places(value: Plain, location: Location) -> Iterator[Location]:
     """`gate:` with nothing behind it looks like a gate with its defaults, but YAML reads it as none at all."""
     if value is None:

@@ -72,6 +72,8 @@ class Engine(BuildbotService):
         self.gate = config.gate.name if config.gate is not None else ""
         if self.running:
             self._assemble()
+        if self.ready:
+            self._begin_timers()
         return defer.succeed(None)
 
     # -- life
@@ -96,20 +98,15 @@ class Engine(BuildbotService):
         self.ready = True
         self._consumer = await self.master.mq.startConsuming(self._buildset_complete, ("buildsets", None, "complete"))
         self.peers = Peers(self.master)
-        regular = ((self._tick, TICK), (self._look_regularly, self.config.trunk.poll), (self._beat, BEAT))
-        self._timers = [task.LoopingCall(call) for call, _ in regular]
-        for timer, (_, seconds) in zip(self._timers, regular, strict=True):
-            timer.clock = self.master.reactor
-            timer.start(seconds, now=True).addErrback(logged("buildbot_cd: a timer stopped"))
+        self._timers: list[Any] = []
+        self._begin_timers()
 
     def stopService(self) -> defer.Deferred[None]:  # noqa: D102 - Buildbot's own
         return defer.ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
         self.ready = False
-        for timer in self._timers:
-            if timer.running:
-                timer.stop()
+        self._stop_timers()
         self._consumer.stopConsuming()
         self._awake = False
         if self._working is not None:
@@ -119,6 +116,20 @@ class Engine(BuildbotService):
         self._release_waiters()
         await self.events.close()
         await defer.maybeDeferred(super().stopService)
+
+    def _begin_timers(self) -> None:
+        """Begin them anew, at the pace of the configuration: so a reconfig looks at trunk at once."""
+        self._stop_timers()
+        regular = ((self._tick, TICK), (self._look_regularly, self.config.trunk.poll), (self._beat, BEAT))
+        self._timers = [task.LoopingCall(call) for call, _ in regular]
+        for timer, (_, seconds) in zip(self._timers, regular, strict=True):
+            timer.clock = self.master.reactor
+            timer.start(seconds, now=True).addErrback(logged("buildbot_cd: a timer stopped"))
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            if timer.running:
+                timer.stop()
 
     def _assemble(self) -> None:
         self.policy, plan = policy_of(self.config), plan_of(self.config)

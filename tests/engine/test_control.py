@@ -13,7 +13,7 @@ import pytest
 from buildbot_cd.core.landing.admission import queue
 from buildbot_cd.core.landing.moves import EMERGENCY, Policy
 from buildbot_cd.core.landing.values import Gate, Landing, Mode, Slot, State
-from buildbot_cd.engine.apply import ensure_gate, order
+from buildbot_cd.engine.apply import order
 from buildbot_cd.engine.control import order_gate, order_landing, order_rollout
 from buildbot_cd.engine.orders import ACTIONS, BadOrder, Order, OutOfDate, parse
 from buildbot_cd.engine.promotion import promotable, promoted
@@ -37,7 +37,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.store, self.policy, self.gate = MemoryStore(), Policy(), "shop"
-        self.store.transact_now(ensure_gate("shop"))
+        self.store.transact_now(lambda tx: tx.gates.create(Gate("shop", trunk="c0")))
         self.events = SimpleNamespace(rollout_changed=lambda _rollout: None, incident_changed=lambda _incident: None)
 
     def wake(self) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+GAP, INDENT, NARROWEST = 2, 4, 8
+"""Characters between two columns, before what stands below its row, and in the narrowest column that is cut."""
 
 UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -66,10 +70,30 @@ def plain(text: object) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print columns; the last one is cut to the terminal's width, if it is one."""
-    texts = [list(head), *([plain(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[at]) for row in texts) for at in range(len(head))]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    for row in texts:
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        print(line if len(line) <= room else line[: max(1, room - 1)] + "…")
+    """Print columns, laid out for the terminal if it is one."""
+    texts = [list(head), *([plain("" if cell is None else cell) for cell in row] for row in rows)]
+    print("\n".join(columns(texts, shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000)))
+
+
+def columns(texts: Sequence[Sequence[str]], room: int) -> list[str]:
+    """The rows' lines. Where they do not fit, the last column stands whole below its row, and wide ones are cut."""
+    widths = [max(len(row[at]) for row in texts) for at in range(len(texts[0]))]
+    if sum(widths) + GAP * (len(widths) - 1) <= room:
+        return [_line(row, widths) for row in texts]
+    *widths, _ = widths
+    while sum(widths) + GAP * (len(widths) - 1) > room and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for *row, last in texts:
+        lines.append(_line([_cut(text, width) for text, width in zip(row, widths, strict=True)], widths))
+        below = textwrap.wrap(last, max(room - INDENT, NARROWEST), break_on_hyphens=False)
+        lines += [" " * INDENT + one for one in below]
+    return lines
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return (" " * GAP).join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -24,6 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pytest-workers", metavar="NAMES", help="workers that share a pytest suite, with commas")
     parser.add_argument("--hosts", metavar="NAMES", help="hosts to deploy to, with commas")
+    parser.add_argument("--root", metavar="DIR", default="/srv/app", help="where releases lie on a host (%(default)s)")
+    parser.add_argument("--ssh-user", metavar="NAME", help="who logs in to the hosts (the deploy worker's own account)")
+    parser.add_argument("--python", metavar="PROGRAM", help="the git worker's Python that has buildbot_cd (python3)")
     parser.add_argument("--author", help="who signs reverts, as `Name <mail>`")
     parser.add_argument(
         "--no-shadow", action="store_true", help="revert and deploy from the beginning, not only decide"
@@ -42,15 +45,17 @@ def run(given: argparse.Namespace) -> int:
 
     facts = read_facts(given.master)
     asks = sys.stdin.isatty() and not given.yes
-    found = answers(facts, given, input if asks else None)
-    wanted = {given.master / "cd.yaml": files.cd_yaml(found, shadow=not given.no_shadow)}
+    found = answers(facts, given, _ask if asks else None)
+    place = files.Place(given.root, given.ssh_user, given.python)
+    wanted = {given.master / "cd.yaml": files.cd_yaml(found, place, shadow=not given.no_shadow)}
     if given.checkout is not None:
         wanted[given.checkout / files.MAP] = files.repository_map(given.checkout)
     there = [str(path) for path in wanted if path.exists()]
     if there and not given.force:
         raise ConfigError(f"{' and '.join(there)} is there already: look at it, and use --force to replace it")
     before = facts.config.read_text("utf-8")
-    wanted[facts.config] = files.with_lines(before)
+    after = files.with_lines(before)
+    wanted |= {} if after == before else {facts.config: after}
     for path, text in wanted.items():
         files.write(path, text)
     following = [f"buildbot reconfig {given.master} (start, if it does not run)", f"buildbot-cd doctor {given.master}"]
@@ -58,4 +63,12 @@ def run(given: argparse.Namespace) -> int:
         print(json.dumps({"wrote": [str(path) for path in wanted], "next": following}, indent=1))
     else:
         print("\n".join([*(f"wrote {path}" for path in wanted), f"next: {', then '.join(following)}"]))
+        if not given.no_shadow:
+            print(f"it decides and tells, but changes nothing until `shadow` is out of {given.master / 'cd.yaml'}")
     return 0
+
+
+def _ask(question: str) -> str:
+    """A person's answer; stdout is for what was done."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return input()

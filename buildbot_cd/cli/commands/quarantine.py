@@ -9,7 +9,7 @@ from typing import Any
 
 from buildbot_cd.cli.asking.acting import moment_option, reason_option
 from buildbot_cd.cli.asking.client import Client, options
-from buildbot_cd.cli.asking.words import ago, clock, plain, table
+from buildbot_cd.cli.asking.words import ago, clock, table
 from buildbot_cd.errors import CdError
 
 HELP = "let a flaky test run without counting, with an owner and an end; without a test: which ones flake"
@@ -51,13 +51,13 @@ def _order(given: argparse.Namespace, client: Client, path: str) -> None:
 def _show(trust: dict[str, Any]) -> None:
     now = float(trust["now"])
     if trust["quarantines"]:
-        rows = [[one["test"], one["owner"], clock(one["until"]), one["reason"]] for one in trust["quarantines"]]
-        table(["in quarantine", "mended by", "until", "because"], rows)
+        rows = [[one["owner"], clock(one["until"]), one["reason"], one["test"]] for one in trust["quarantines"]]
+        table(["mended by", "until", "because", "test in quarantine"], rows)
     else:
         print("no test is in quarantine")
     if trust["flakes"]:
         print()
         rows = [
-            [plain(one["test"]), one["flakes"], f"{one['rate']:.2g}", ago(one["last"], now)] for one in trust["flakes"]
+            [one["flakes"], f"{one['rate']:.2g}", ago(one["last"], now), one["test"]] for one in trust["flakes"]
         ]
-        table(["flaky test", "flakes", "a run", "last"], rows)
+        table(["flakes", "a run", "last", "flaky test"], rows)

@@ -36,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
     print()
     table(
         ["at", "state", "for", "by", "reason"],
-        [[clock(t["at"]), t["after"], _for(t["seconds"]), t["actor"], t["reason"]] for t in transitions],
+        [[clock(t["at"]), _state(t["after"]), _for(t["seconds"]), t["actor"], t["reason"]] for t in transitions],
     )
     for one in runs:
         print("\n" + "\n".join(run_lines(one)))
@@ -50,7 +50,7 @@ def header(landing: dict[str, Any]) -> list[str]:
     lines = [
         f"landing {landing['id']}: {plain(landing['subject'])}",
         f"  {landing['base'][:12]}..{landing['head'][:12]} of {plain(landing['engineer'])}",
-        f"  {landing['state'].replace('_', ' ')}: {plain(landing['reason'])}",
+        f"  {_state(landing['state'])}: {plain(landing['reason'])}",
     ]
     waiting = landing["waiting"]
     if waiting:
@@ -79,9 +79,13 @@ def run_lines(run: dict[str, Any]) -> list[str]:
 def rollout_lines(rollout: dict[str, Any]) -> list[str]:
     """A rollout: how far it got, and the newest verdict."""
     marks = ", ".join(f"{count} {mark}" for mark, count in rollout["marks"].items())
-    lines = [f"rollout of {rollout['release']}: {rollout['state'].replace('_', ' ')} ({marks or 'no host touched'})"]
+    lines = [f"rollout of {rollout['release']}: {_state(rollout['state'])} ({marks or 'no host touched'})"]
     verdict = rollout["verdict"]
     return lines + ([f"  {verdict['stage']}: {verdict['kind']}: {plain(verdict['reason'])}"] if verdict else [])
+
+
+def _state(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _for(seconds: float | None) -> str:

@@ -42,7 +42,8 @@ def banner(gate: dict[str, Any]) -> list[str]:
         lines.append(f"  {gate['mode']} by {plain(gate['by'] or 'nobody named')}{until}: {plain(gate['why'])}")
     elif gate["obstacle"]:
         lines.append(f"  {plain(gate['obstacle'])}")
-    lines.append(f"  live {str(gate['live'])[:12]}, tested {str(gate['tested'])[:12]}, {gate['queued']} waiting")
+    live, tested = ((gate[name] or "nothing yet")[:12] for name in ("live", "tested"))
+    lines.append(f"  live {live}, tested {tested}, {gate['queued']} waiting")
     return lines
 
 
@@ -70,7 +71,7 @@ def inside(landings: list[dict[str, Any]], now: float) -> None:
         rows.append(
             [
                 one["id"],
-                one["state"],
+                one["state"].replace("_", " "),
                 ago(since, now),
                 ahead(waiting.get("eta"), now),
                 one["subject"],

@@ -9,11 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buildbot_cd.cli.asking.client import Client, Unreachable
+from buildbot_cd.cli.setup.files import LINES
 from buildbot_cd.config.master import load_master
 from buildbot_cd.core.wire import Joiner
 from buildbot_cd.engine.fleet_plan import read_hosts
@@ -63,9 +65,12 @@ def examine(facts: Facts, file: Path, parts: frozenset[str]) -> Iterator[Finding
 
 
 def _master(facts: Facts, config: MasterConfig) -> Iterator[Finding]:
+    if facts.refused:
+        remedy = f"mend that; `buildbot checkconfig {facts.folder}` looks again"
+        yield Finding("config", ok=False, text="\n     ".join(facts.refused), remedy=remedy)
     if "cd.ContinuousDeployment" not in facts.config.read_text("utf-8"):
         text = f"{facts.config} does not name util.cd.ContinuousDeployment"
-        yield Finding("config", ok=False, text=text, remedy="buildbot-cd init writes the two lines")
+        yield Finding("config", ok=False, text=text, remedy=_LINES)
     try:
         client = Client(facts.pages)
         gates = client.rows("gates", "gates")
@@ -78,6 +83,7 @@ def _master(facts: Facts, config: MasterConfig) -> Iterator[Finding]:
         yield Finding("master", ok=False, text=str(error), remedy=remedy)
         return
     yield Finding("master", ok=True, text=f"{facts.pages} answers, with {len(gates)} gate")
+    yield from map(_seen, gates)
     connected = {str(one["name"]) for one in client.get("workers")["workers"] if one["connected_to"]}
     for name, why in needed(config).items():
         there = name in connected
@@ -90,6 +96,17 @@ def _master(facts: Facts, config: MasterConfig) -> Iterator[Finding]:
             "docs/how-to/authorisation.md; until then freeze, resume and roll back work from this machine, if at all"
         )
         yield Finding("authz", ok=None, text="nobody is authorised in c['www']['authz']", remedy=remedy)
+
+
+def _seen(gate: Mapping[str, Any]) -> Finding:
+    """Whether the gate sees trunk: the first proof that its git worker can do what it is for."""
+    failed = gate["obstacle"].startswith("trunk could not")
+    if failed:
+        remedy = "mend that, in cd.yaml with `buildbot-cd init --force` or by hand; trunk is looked at every trunk.poll"
+        return Finding("gate", ok=False, text=f"{gate['name']}: {gate['obstacle']}", remedy=remedy)
+    if gate["trunk"] is None:
+        return Finding("gate", ok=None, text="trunk has not been looked at yet", remedy="ask again in a moment")
+    return Finding("gate", ok=True, text=f"{gate['name']} has seen trunk at {gate['trunk'][:12]}")
 
 
 def needed(config: MasterConfig) -> Mapping[str, str]:
@@ -139,6 +156,7 @@ def _push_right(config: MasterConfig) -> Finding:
     return Finding("git", ok=True, text=f"{url} takes a push {who}")
 
 
+_LINES = f"add to its end:\n{textwrap.indent(LINES, ' ' * 8)}".rstrip()
 _ELSEWHERE = "give the git worker's account the right to push; if that is another machine or account, run this there"
 
 
@@ -172,9 +190,13 @@ def _asked(config: MasterConfig, hosts: tuple[Host, ...]) -> dict[str, str]:
         timeout=600,
         check=False,
     )
-    joiner, found = Joiner(), dict.fromkeys((host.name for host in hosts), "no answer")
+    last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+    joiner, found = Joiner(), dict.fromkeys((host.name for host in hosts), last)
     for line in done.stdout.splitlines():
         event = joiner.feed(line)
-        if event and event.get("event") == "host":
-            found[str(event["host"])] = "" if event["phase"] == "status" else str(event.get("error") or event["phase"])
+        if event and event.get("event") == "error":
+            found = dict.fromkeys(found, str(event["error"]))
+        elif event and event.get("event") == "host":
+            phase = "" if event["phase"] == "status" else event["phase"]
+            found[str(event["host"])] = str(event.get("closed") or event.get("error") or phase)
     return found

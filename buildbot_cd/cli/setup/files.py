@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +41,27 @@ EVERYTHING = (
 LEFT_OUT = {".git", ".venv", "venv", "node_modules", "build", "dist", "__pycache__"}
 
 
-def cd_yaml(answers: Answers, *, shadow: bool) -> str:
+@dataclass(frozen=True)
+class Place:
+    """Where releases lie on each host, who logs in there (None: the deploy worker's own account), and the worker's
+    Python with this package (None: ``python3``).
+    """
+
+    root: str = "/srv/app"
+    user: str | None = None
+    python: str | None = None
+
+    def beside(self, worker: str, **more: str) -> str:
+        """The mapping that names a worker and its Python."""
+        return _flow({"worker": worker, **more, **({"python": self.python} if self.python else {})})
+
+
+def cd_yaml(answers: Answers, place: Place, *, shadow: bool) -> str:
     """cd.yaml, checked as the master will check it. Raises ConfigErrors."""
     parts = [
         "# Continuous deployment of this master: docs/reference/configuration.md tells every key.",
         f"trunk: {_flow({'repository': answers.repository, 'branch': answers.branch})}",
-        f"git: {_flow({'worker': answers.worker, 'author': answers.author})}",
+        f"git: {place.beside(answers.worker, author=answers.author)}",
         "gate: {shadow: true}  # decide and tell, but push and deploy nothing: take this out when you trust it"
         if shadow
         else "gate: {}",
@@ -55,23 +71,27 @@ def cd_yaml(answers: Answers, *, shadow: bool) -> str:
     if answers.tests:
         parts.append(f"  - tests: {_flow({'runner': 'pytest', 'workers': list(answers.tests)})}")
     if answers.hosts:
-        parts += _deploying(answers)
+        parts += _deploying(answers, place)
     text = "\n".join(parts) + "\n"
-    parse_master(text)
+    try:
+        parse_master(text)
+    except ConfigError as error:
+        raise ConfigError(f"with these answers cd.yaml cannot be used:\n{error}") from error
     return text
 
 
-def _deploying(answers: Answers) -> list[str]:
+def _deploying(answers: Answers, place: Place) -> list[str]:
     canary = max(1, round(len(answers.hosts) * 0.05))
     stages = ["  - {stage: fleet, hosts: all}"]
     if len(answers.hosts) > 1:
         stages.insert(0, f"  - {{stage: canary, hosts: {canary}}}")
     return [
-        f"release: {_flow({'worker': answers.worker})}  # add `build: [make, dist]` and `path: dist/` if it is built",
+        f"release: {place.beside(answers.worker)}  # add `build: [make, dist]` and `path: dist/` if it is built",
         "fleet:",
         "  transport: ssh",
         f"  hosts: {_flow(list(answers.hosts))}",
-        "  root: /srv/app  # holds releases/ and current on each host",
+        f"  root: {_flow(place.root)}  # holds releases/ and current on each host",
+        *([f"  ssh: {_flow({'user': place.user})}"] if place.user else []),
         "rollout:",
         *stages,
     ]

@@ -48,7 +48,16 @@ def obstacle(snapshot: Snapshot, landing: Landing | None = None, *, slotless: bo
         if one.state in BLOCKING or (one.state is State.QUEUED and one.revert_kind):
             return f"landing {one.id} is {one.state.replace('_', ' ')}: {one.reason}"
     holder = None if slotless else snapshot.holder(Slot.TEST)
-    return f"landing {holder.id} holds the test slot ({holder.state})" if holder else ""
+    return f"landing {holder.id} holds the test slot ({holder.state.replace('_', ' ')})" if holder else ""
+
+
+def blind(snapshot: Snapshot) -> str:
+    """Why the next push would not be seen, in one sentence; empty if the newest look at trunk had an answer."""
+    looks = [one for one in snapshot.intents.values() if one.kind is EffectKind.OBSERVE and one.result is not None]
+    result = max(looks, key=lambda one: one.created_at).result if looks else None
+    if result is not None and "tip" not in result:
+        return f"trunk could not be looked at: {result.get('error') or 'no answer'}"
+    return "trunk has not been looked at yet" if snapshot.gate.trunk is None else ""
 
 
 def admit(snapshot: Snapshot, policy: Policy, now: float) -> Move | None:

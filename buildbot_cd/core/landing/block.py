@@ -96,7 +96,7 @@ def _why_not(snapshot: Snapshot, engineer: str, policy: Policy) -> tuple[Block, 
     if holder is not None:
         if same_person(holder.engineer, engineer):
             return Block.NONE, "", None
-        return Block.HELD, f"landing {holder.id} holds the test slot ({holder.state})", holder
+        return Block.HELD, f"landing {holder.id} holds the test slot ({holder.state.replace('_', ' ')})", holder
     first = next(iter(queue(snapshot)), None)
     if first is None or same_person(first.engineer, engineer):
         return Block.NONE, "", None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from buildbot_cd.core.landing.admission import obstacle, queue
+from buildbot_cd.core.landing.admission import blind, obstacle, queue
 from buildbot_cd.core.landing.block import free_for_all
 from buildbot_cd.core.landing.history import DAY, summary
 from buildbot_cd.core.landing.spans import FEWEST, Usual, quantile, usual
@@ -90,8 +90,8 @@ def _view(tx: Tx, gate: Gate, lens: Lens) -> dict[str, Any]:
         "queued": len(waiting),
         "open": len(snapshot.landings),
         "reverting": taken,
-        "obstacle": obstacle(snapshot),
-        "safe": free_for_all(snapshot, lens.policy),
+        "obstacle": obstacle(snapshot) or blind(snapshot),
+        "safe": free_for_all(snapshot, lens.policy) and not blind(snapshot),
         "stages": _stages(usual_of(tx, gate.name, lens)),
         "budget": lens.budget,
         "now": lens.now,

@@ -33,7 +33,7 @@ class Checkout(ProgramStep):
         answers: list[dict[str, Any]] = []
         argv = [self.python, "-m", "buildbot_cd.worker.git.checkout"]
         code = await self.program(argv, answers.append, request=asked)
-        answer = answers[-1] if answers else {"error": f"the program ended with {code} and no answer: see its log"}
+        answer = answers[-1] if answers else {"error": self.unanswered(code, "stdio", "release.python")}
         if "sha" not in answer:
             self.descriptionDone = [str(answer.get("error"))[:200]]
             return FAILURE

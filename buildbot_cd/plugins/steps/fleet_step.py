@@ -142,7 +142,9 @@ class FleetStep(ProgramStep):
 
         request = {"verb": verb, "hosts": list(hosts), "fence": fence, **settings_of(self.fleet), **more}
         argv = self._argv("--idle", f"{idle:g}", "--fence", str(fence), *self._lease(verb))
-        await self.program(argv, heard, request=request, log=verb, timeout=SLOW)
+        code = await self.program(argv, heard, request=request, log=verb, timeout=SLOW)
+        if not ended and not self.refused and code:
+            self.refused = self.unanswered(code, verb, "release.python")
         return bool(ended)
 
     def _argv(self, *options: str, daemon: bool = True) -> list[str]:

@@ -26,7 +26,7 @@ class GitStep(ProgramStep):
         """The program's answer; one with ``error`` if there was none."""
         answers: list[dict[str, Any]] = []
         code = await self.program([self.python, "-m", "buildbot_cd.worker.git"], answers.append, request=asked)
-        return answers[-1] if answers else {"error": f"the git program ended with {code} and no answer: see its log"}
+        return answers[-1] if answers else {"error": self.unanswered(code, "stdio", "git.python")}
 
     def settings(self) -> GitSettings:
         """Whose name commits carry, and where trunk is."""

@@ -27,6 +27,7 @@ class JsonLines(logobserver.LogLineObserver):
     def __init__(self) -> None:
         super().__init__()
         self.found: Callable[[dict[str, Any]], None] = lambda _value: None
+        self.complaint = ""
         self._joiner = Joiner()
 
     def outLineReceived(self, line: str) -> None:
@@ -34,6 +35,10 @@ class JsonLines(logobserver.LogLineObserver):
         value = self._joiner.feed(line)
         if value is not None:
             self.found(value)
+
+    def errLineReceived(self, line: str) -> None:
+        """One line of stderr; the last one is kept."""
+        self.complaint = line.strip() or self.complaint
 
 
 class ProgramStep(buildstep.BuildStep):
@@ -103,6 +108,14 @@ class ProgramStep(buildstep.BuildStep):
         command.useLog(stdio, closeWhenFinished=False)
         await self.runCommand(command)
         return None if command.rc is None else int(command.rc)
+
+    def unanswered(self, code: int | None, log: str, key: str) -> str:
+        """What to say of a program that ended without an answer; ``key`` is where cd.yaml names its Python."""
+        complaint = self._observer(log).complaint
+        absent = "No module named" in complaint or "No such file" in complaint
+        remedy = f"; install buildbot_cd there, or name the Python that has it as {key} in cd.yaml" if absent else ""
+        said = f"{self.workername} gave no answer, and the program ended with {code}"
+        return f"{said}: {complaint[:300] or 'see its log'}{remedy}"
 
     def _observer(self, log: str) -> JsonLines:
         observers: dict[str, JsonLines] = self.__dict__.setdefault("_json_lines", {})

@@ -44,16 +44,16 @@ class RunClaims:
         best = (table.c.rank.desc(), table.c.position)
         open_ = (table.c.run == run) & _WAITING
         total = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(table.c.estimate), 0.0)).where(open_)
-        count, remaining = self._conn.execute(total).tuples().one()
+        count, remaining = self._conn.execute(total).one()
         most = shown(most, share, seconds, count, remaining)
         ready = sa.select(*_SHOWN).where(open_ & (table.c.unmet == 0)).order_by(*best).limit(most)
         waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*best).limit(most)
         names = [column.name for column in _SHOWN]
         return Look(
-            tuple(QueuedTest(**dict(zip(names, row, strict=True))) for row in self._conn.execute(ready).tuples()),
+            tuple(QueuedTest(**dict(zip(names, row, strict=True))) for row in self._conn.execute(ready)),
             tuple(
                 QueuedTest(requires=tuple(from_json(row[-1])), **dict(zip(names, row[:-1], strict=True)))
-                for row in self._conn.execute(waits).tuples()
+                for row in self._conn.execute(waits)
             ),
             float(remaining),
             self._holders(run),
@@ -121,7 +121,7 @@ class RunClaims:
                 .where((run_need.c.run == run) & run_need.c.position.in_(part) & _CLAIMED)
                 .group_by(run_need.c.position)
             )
-            held: dict[int, int] = dict(self._conn.execute(query).tuples().all())
+            held: dict[int, int] = dict(self._conn.execute(query).all())
             for place in part:
                 if held.get(place, 0) < waiting[place]["unmet"]:
                     raise cannot_take(waiting[place]["nid"])

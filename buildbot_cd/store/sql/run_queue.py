@@ -75,7 +75,7 @@ class RunQueue:
             query = sa.select(table.c.nid, table.c.position).where(
                 (table.c.run == run) & table.c.nid.in_(part) & _UNDONE
             )
-            found |= dict(self._conn.execute(query).tuples().all())
+            found |= dict(self._conn.execute(query).all())
         return found
 
     def _write(self, run: int, worker: str, rows: list[dict[str, Any]], at: float) -> None:

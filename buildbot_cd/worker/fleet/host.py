@@ -33,6 +33,7 @@ from buildbot_cd.worker.fleet.host_state import (
     fenced,
     keep,
     locked,
+    may_write,
     partial_dir,
     release_dir,
     seen,
@@ -46,8 +47,9 @@ if TYPE_CHECKING:
 
 
 def status(root: str, **_: object) -> dict[str, Any]:
-    """What is here: the current and previous release, the fence and the complete releases."""
-    return seen(root, releases=complete(root))
+    """What is here: the current and previous release, the fence and the complete releases; why none can come, if so."""
+    closed = {} if may_write(root) else {"closed": f"this account may not write to {root}"}
+    return seen(root, releases=complete(root), **closed)
 
 
 def switch(root: str, release: str, fence: int, **more: Any) -> dict[str, Any]:

@@ -51,6 +51,13 @@ def partial_dir(root: str, release: str) -> str:
     return os.path.join(folder, f".{name}.partial")
 
 
+def may_write(root: str) -> bool:
+    """Whether this account may make the host's directory, or change it where it is."""
+    while not os.path.lexists(root) and os.path.dirname(root) != root:
+        root = os.path.dirname(root)
+    return os.path.isdir(root) and os.access(root, os.W_OK | os.X_OK)
+
+
 @contextlib.contextmanager
 def locked(root: str, name: str = ".cd-lock", seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold one of the host's locks; the kernel frees it if we are killed. Waits so many seconds for it."""

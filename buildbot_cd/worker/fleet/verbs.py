@@ -125,4 +125,4 @@ class HostRun:
         return await self.transport.call(target, verb, self.request.timeouts["verb"], **arguments)
 
 
-_TOLD = ("release", "previous", "fence", "drained", "releases", "removed", "would", "error")
+_TOLD = ("release", "previous", "fence", "drained", "releases", "closed", "removed", "would", "error")

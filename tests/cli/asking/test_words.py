@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildbot_cd.cli.asking.words import ahead, moment, plain, span
+from buildbot_cd.cli.asking.words import ahead, columns, moment, plain, span
 
 SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -49,6 +49,23 @@ def test_moments_as_people_write_them() -> None:
     for wrong in ("soon", "25:00", "2x", ""):
         with pytest.raises(ValueError, match="write 2h"):
             moment(wrong, now)
+
+
+ROWS = st.lists(st.lists(st.text("abc ", max_size=60), min_size=4, max_size=4), min_size=1, max_size=5)
+
+
+@given(ROWS, st.integers(min_value=40, max_value=200))
+def test_a_table_fits_its_terminal_and_keeps_the_last_column_whole(rows: list[list[str]], room: int) -> None:
+    """However narrow it is: why somebody waits is read to its end, while a long subject is cut with a mark."""
+    lines = columns([["number", "who", "subject", "why it waits"], *rows], room)
+    assert all(len(line) <= room for line in lines)
+    told = "".join("".join(lines).split())
+    for *_, last in rows:
+        assert "".join(last.split()) in told
+    assert columns([["number", "who", "subject", "why"], ["1", "ada", "A change", "x"]], 40) == [
+        "number  who  subject   why",
+        "1       ada  A change  x",
+    ]
 
 
 @given(st.text())

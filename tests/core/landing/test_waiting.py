@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buildbot_cd.core.landing.admission import blind
 from buildbot_cd.core.landing.moves import HELD, Policy
 from buildbot_cd.core.landing.spans import Usual
-from buildbot_cd.core.landing.values import Gate, Landing, Mode, Slot, Snapshot, State
+from buildbot_cd.core.landing.values import EffectKind, Gate, Intent, Landing, Mode, Slot, Snapshot, State
 from buildbot_cd.core.landing.waiting import Waiting, waiting
 
 if TYPE_CHECKING:
@@ -48,6 +49,22 @@ def test_an_empty_gate_lets_the_first_in_now() -> None:
     found = look([landing(1)])[1]
     assert found.why == "first in the queue: it is let in now"
     assert (found.position, found.since, found.turn, found.eta) == (1, NOW - 10.0, (NOW, NOW), (NOW + 150, NOW + 150))
+
+
+def test_who_could_not_look_at_trunk_says_so_until_a_look_was_answered() -> None:
+    """A gate that sees no push is not free, however empty it is; only the newest look counts."""
+
+    def gate(trunk: str | None, *results: dict[str, Any] | None) -> str:
+        looks = [
+            Intent(f"k{at}", "shop", None, EffectKind.OBSERVE, {}, 0, float(at), result=result)
+            for at, result in enumerate(results)
+        ]
+        return blind(Snapshot(Gate("shop", trunk=trunk), {}, (), {one.key: one for one in looks}))
+
+    assert gate(None) == gate(None, None) == "trunk has not been looked at yet"
+    assert gate(None, {"error": "no key"}, None) == "trunk could not be looked at: no key"
+    assert gate("c1", {"tip": "c1"}, {"error": "no line"}) == "trunk could not be looked at: no line"
+    assert gate("c1", {"error": "no line"}, {"tip": "c1"}) == gate("c1", {"tip": "c1"}, None) == ""
 
 
 def test_the_queue_waits_for_the_test_slot_and_for_each_other() -> None:

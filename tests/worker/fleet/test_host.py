@@ -157,6 +157,15 @@ def test_odd_states_of_the_disk_are_named(root: Path) -> None:
     assert ask(root, "switch")["kind"] == "failed"
 
 
+def test_a_place_where_no_release_can_come_is_told_before_one_is_sent(root: Path, tmp_path: Path) -> None:
+    """A directory that can be made is as good as one that is there; nothing can be made where a link leads nowhere."""
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert "closed" not in ask(root, "status")
+    assert "closed" not in ask(tmp_path / "srv" / "shop", "status")
+    assert ask(tmp_path / "gone" / "shop", "status")["closed"].startswith("this account may not write to ")
+    assert not (tmp_path / "srv").exists()
+
+
 def test_no_reader_ever_misses_current(root: Path) -> None:
     """While the host is switched 300 times, a reader always finds a file through current."""
     over, misses, reads = Event(), [], [0]
