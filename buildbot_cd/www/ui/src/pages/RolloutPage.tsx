@@ -49,9 +49,11 @@ function One({ rollout, parts, reload }: { rollout: Rollout; parts: Parts; reloa
   const [looks, samples] = parts.samples;
   const [fleet, model] = parts.fleet;
   const verdicts = parts.verdicts.data ?? NONE;
+  const later = useLater(rollout);
+  const more = later === null ? <Left rollout={rollout} samples={samples} /> : <Link to={`/cd/rollouts/${later.id}`}>To rollout {later.id}</Link>;
   return (
     <>
-      <Head rollout={rollout} model={model} verdicts={verdicts} left={<Left rollout={rollout} samples={samples} />} reload={reload} />
+      <Head rollout={rollout} model={model} verdicts={verdicts} later={later} more={more} reload={reload} />
       <Steps rollout={rollout} />
       <FleetPanel read={fleet} model={model} />
       <Metrics rollout={rollout} verdicts={verdicts} looks={looks} samples={samples} />
@@ -63,10 +65,26 @@ function One({ rollout, parts, reload }: { rollout: Rollout; parts: Parts; reloa
 
 const NONE: Verdict[] = [];
 
-function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Verdict[]; left: React.ReactNode; reload: () => void }) {
+/** The rollout that takes back what this one has ended with; null if there is none. */
+function useLater({ id, landing, state }: Rollout): Rollout | null {
+  const path = state === 'done' && landing !== null ? `cd/rollouts?landing=${landing}&limit=1` : null;
+  const newest = useResource<Rollout>(path, 'rollouts', ['cd/rollouts/*/*']).data?.[0];
+  return newest !== undefined && newest.id > id ? newest : null;
+}
+
+interface Known {
+  rollout: Rollout;
+  model: FleetModel | null;
+  verdicts: Verdict[];
+  later: Rollout | null;
+  more: React.ReactNode;
+  reload: () => void;
+}
+
+function Head(props: Known) {
   const { model } = props;
   const rollout = model === null ? props.rollout : { ...props.rollout, marks: countMarks(model.hosts.values()) };
-  const head = headlineOf(rollout, props.verdicts);
+  const head = headlineOf(rollout, props.verdicts, props.later);
   const to = [...new Set([...(model?.hosts.values() ?? [])].map((row) => row.previous).filter((name) => name !== '' && name !== rollout.release))];
   return (
     <section className={`bbcd-banner bbcd-tone-${head.tone}`} aria-label="Verdict">
@@ -77,7 +95,7 @@ function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Ver
         </p>
         <h1 aria-live="polite">{head.title}</h1>
         <p>
-          {sentence(head.detail)} {props.left}
+          {sentence(head.detail)} {props.more}
         </p>
       </div>
       <Actions actions={rolloutActions(rollout, to)} done={props.reload} />
