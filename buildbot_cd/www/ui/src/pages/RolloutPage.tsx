@@ -269,7 +269,7 @@ const Facts = React.memo(function Facts({ rollout }: { rollout: Rollout }) {
         <dd>{rollout.fence}</dd>
         <dt>Canaries chosen by seed</dt>
         <dd>{rollout.seed}</dd>
-        {rollout.landing !== null && (
+        {rollout.landing !== null && landing === undefined && (
           <>
             <dt>Landing</dt>
             <dd>

@@ -4,6 +4,8 @@ import React, { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { passes, spoken, countMarks, type Filter, type HostRow, type Mark } from '../model/fleet';
 
 const CELL = 18;
+/** On a phone the marks are smaller, so that a fleet of hundreds is not three screens long. */
+const NARROW = { below: 480, zoom: 0.75 };
 
 /** Colour and shape of a mark; the shapes differ in outline, so that they hold in greyscale and at a glance. */
 export function drawMark(pen: CanvasRenderingContext2D, mark: Mark, x: number, y: number, colour: string, r = 5.5): void {
@@ -75,11 +77,11 @@ interface Drawn {
 }
 
 /** Give the canvas its size, which also clears it. */
-function fit(element: HTMLCanvasElement, pen: CanvasRenderingContext2D, width: number, height: number): void {
+function fit(element: HTMLCanvasElement, pen: CanvasRenderingContext2D, width: number, height: number, zoom: number): void {
   const scale = window.devicePixelRatio || 1;
   element.width = width * scale;
   element.height = height * scale;
-  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.setTransform(scale * zoom, 0, 0, scale * zoom, 0, 0);
 }
 
 /** `cell`: the mark, then whether it is faint, and whether it is selected. */
@@ -107,8 +109,10 @@ interface Props {
 export function FleetPicture({ label, rows, filter, selected, select, theme }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
-  const columns = Math.max(1, Math.floor(width / CELL));
-  const height = Math.ceil(rows.length / columns) * CELL;
+  const zoom = width < NARROW.below ? NARROW.zoom : 1;
+  const size = CELL * zoom;
+  const columns = Math.max(1, Math.floor(width / size));
+  const height = Math.ceil(rows.length / columns) * size;
 
   useEffect(() => {
     const element = canvas.current;
@@ -126,7 +130,7 @@ export function FleetPicture({ label, rows, filter, selected, select, theme }: P
     if (!element || !pen || width === 0) return;
     const shape = `${width} ${height} ${window.devicePixelRatio} ${theme}`;
     const known = drawn.current;
-    if (known?.shape !== shape) fit(element, pen, width, height);
+    if (known?.shape !== shape) fit(element, pen, width, height, zoom);
     const colour = known?.shape === shape ? known.colour : colours(element);
     const cells = rows.map((row) => `${row.mark}${passes(row, filter) ? '' : ' faint'}${row.host === selected ? ' selected' : ''}`);
     cells.forEach((cell, index) => {
@@ -134,12 +138,12 @@ export function FleetPicture({ label, rows, filter, selected, select, theme }: P
       drawCell(pen, cell, (index % columns) * CELL, Math.floor(index / columns) * CELL, colour);
     });
     drawn.current = { shape, colour, cells };
-  }, [rows, filter, selected, width, height, columns, theme]);
+  }, [rows, filter, selected, width, height, columns, zoom, theme]);
 
   const pick = (event: React.MouseEvent) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left) / CELL);
-    const row = rows[Math.floor((event.clientY - box.top) / CELL) * columns + column];
+    const column = Math.floor((event.clientX - box.left) / size);
+    const row = rows[Math.floor((event.clientY - box.top) / size) * columns + column];
     if (column < columns) select(row?.host ?? null);
   };
   const move = (event: React.KeyboardEvent) => {
