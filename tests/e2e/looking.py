@@ -71,6 +71,15 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def order(page: Page, name: str, confirm: str, reason: str) -> None:
+    """Press a button, give the reason, confirm."""
+    page.get_by_role("button", name=name, exact=True).click()
+    dialog = page.get_by_role("dialog", name=name)
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_role("button", name=confirm).click()
+    expect(dialog).to_have_count(0)
+
+
 def params(stage: Stage) -> tuple[str, str, dict[str, Any]]:
     """The only order that was given: address, method, parameters."""
     ((path, body),) = stage.acts

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from answers import NOW, proof
-from looking import params, show
+from looking import order, params, show
 from playwright.sync_api import expect
 from scenes import busy_day, frozen
-from stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,9 +89,7 @@ def test_who_is_not_permitted_is_told_once(bare: Site, look: Callable[..., Looke
 def test_who_may_not_is_told_before_trying(bare: Site, look: Callable[..., Looked]) -> None:
     """The master is asked for the rights of all that is on the page at once; a closed button says why."""
     page = look().page
-    stage = Stage(busy_day(), may_not={"freeze": "you need to have role 'operator'", "hold": ""})
-    stage.attach(page)
-    page.goto(f"{bare.url}/#/cd")
+    stage = show(bare, page, busy_day(), "/cd", may_not={"freeze": "you need to have role 'operator'", "hold": ""})
     freeze = page.get_by_role("button", name="Freeze")
     expect(freeze).to_have_attribute("aria-disabled", "true")
     expect(page.locator(".bbcd-banner")).to_contain_text("Not permitted: you need to have role 'operator'.")
@@ -104,22 +101,6 @@ def test_who_may_not_is_told_before_trying(bare: Site, look: Callable[..., Looke
     assert stage.permits <= 2
 
 
-def test_a_watch_can_be_ended_early(bare: Site, look: Callable[..., Looked]) -> None:
-    """Promote says what it skips, needs a reason, and carries the version that was seen."""
-    page = look().page
-    scene = busy_day()
-    scene.rollouts[0]["can"] = ["promote", "roll_back"]
-    stage = show(bare, page, scene, "/cd/rollouts/12")
-    page.get_by_role("button", name="Promote").click()
-    dialog = page.get_by_role("dialog", name="Promote")
-    expect(dialog).to_contain_text("Ends the watch of this stage at its next look")
-    dialog.get_by_label("Reason").fill("traffic is too low to tell more")
-    dialog.get_by_role("button", name="End the watch").click()
-    expect(dialog).to_have_count(0)
-    sent = {"expect": scene.rollouts[0]["version"], "reason": "traffic is too low to tell more"}
-    assert params(stage) == ("cd/rollouts/12", "promote", sent)
-
-
 def test_a_landing_that_waits_can_be_hurried(bare: Site, look: Callable[..., Looked]) -> None:
     """The fast lane is an order like the others, and says what it does not skip."""
     page = look().page
@@ -127,11 +108,9 @@ def test_a_landing_that_waits_can_be_hurried(bare: Site, look: Callable[..., Loo
     scene.landings[-1]["can"] = ["hold", "emergency"]
     stage = show(bare, page, scene, f"/cd/landings/{scene.landings[-1]['id']}")
     page.get_by_role("button", name="Emergency").click()
-    dialog = page.get_by_role("dialog", name="Emergency")
-    expect(dialog).to_contain_text("It skips no test and no canary")
-    dialog.get_by_label("Reason").fill("checkout is down")
-    dialog.get_by_role("button", name="Put it into the fast lane").click()
-    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("dialog", name="Emergency")).to_contain_text("It skips no test and no canary")
+    page.keyboard.press("Escape")
+    order(page, "Emergency", "Put it into the fast lane", "checkout is down")
     assert params(stage)[1:] == ("emergency", {"expect": 7, "reason": "checkout is down"})
 
 

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+import sqlite3
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from looking import order
+from playwright.sync_api import Locator, Page, Route, expect
 
 from buildbot_cd.testing.yard import Yard
 
@@ -34,15 +37,6 @@ def yard(bundle: None, tmp_path: Path) -> Iterator[Yard]:
         made.site.stop()
 
 
-def order(page: Page, name: str, confirm: str, reason: str) -> None:
-    """Press a button, give the reason, confirm."""
-    page.get_by_role("button", name=name, exact=True).click()
-    dialog = page.get_by_role("dialog", name=name)
-    dialog.get_by_label("Reason").fill(reason)
-    dialog.get_by_role("button", name=confirm).click()
-    expect(dialog).to_have_count(0)
-
-
 def deaf(page: Page) -> None:
     """From now on this page hears nothing of the master any more, but may still speak to it."""
 
@@ -55,9 +49,30 @@ def deaf(page: Page) -> None:
     page.route("**/api/v2/cd/**", only_posts)
 
 
+METRICS = """import json, sys, time
+tenths = int(time.time() * 10)
+print(json.dumps({host: {"requests": 10 * tenths, "errors": tenths // 10} for host in sys.argv[1:]}))
+"""
+"""Every host answers 100 requests a second, one with an error."""
+
+HOSTILE = "<img src=x onerror='window.cdPwned=1'>"
+
+
+def watched(yard: Yard) -> dict[str, Any]:
+    """Sections of cd.yaml: canaries, and afterwards the whole fleet, are watched for longer than any test takes."""
+    program = yard.barriers / "metrics.py"
+    program.write_text(METRICS, encoding="utf-8")
+    source = {"command": [sys.executable, str(program), *yard.host_names], "every": "500ms"}
+    errors = {"name": "errors", "events": "errors", "per": "requests", "bad": "up"}
+    return {
+        "immune": {"source": source, "baseline": "1s", "settle": "20m", "metrics": [errors]},
+        "rollout": [{"stage": "canary", "hosts": 2, "watch": "20m"}, {"stage": "fleet", "hosts": "all"}],
+    }
+
+
 def test_a_push_goes_live_under_an_open_page(yard: Yard, look: Callable[..., Looked]) -> None:
-    """Nobody reloads: freeze, queue, test, deployment, a killed master and live all show up by themselves."""
-    yard.start()
+    """Nobody reloads: freeze, queue, test, canaries, promote, a killed master, the whole fleet, and the way back."""
+    yard.start(**watched(yard))
     looked, other = look(), look()
     page, stale = looked.page, other.page
     stale.route_web_socket("**/ws", lambda socket: socket.close())
@@ -69,18 +84,17 @@ def test_a_push_goes_live_under_an_open_page(yard: Yard, look: Callable[..., Loo
     expect(page.get_by_role("heading", name="Frozen by anonymous")).to_be_visible()
     expect(page.get_by_text("The <b>database</b> moves.")).to_be_visible()
     _stale_tab_cannot_act(stale)
-    _to_the_hosts(yard, page)
+    _to_the_canaries(yard, page)
+    host = _promoted(yard, page)
     assert looked.complaints == []
-    _master_dies(yard, page)
+    _master_dies(yard, page, host)
     # A master that is killed breaks off what was being read from it, at whatever place, and refuses until it is back:
     # the browser has a name for each place. Only around the kill; any other error is the page's own.
     cut_off = ("ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONTENT_LENGTH_MISMATCH")
     gone = ("ERR_CONNECTION", "ERR_SOCKET_NOT_CONNECTED", *cut_off, "WebSocket")
     assert [one for one in looked.complaints if not any(word in one for word in gone)] == []
     looked.complaints.clear()
-    page.keyboard.type("gn")
-    expect(page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
-    expect(page.locator(".bbcd-list").first).to_contain_text("Live")
+    _back_again(yard, page)
     assert looked.complaints == []
 
 
@@ -94,9 +108,8 @@ def _stale_tab_cannot_act(stale: Page) -> None:
     expect(dialog.get_by_role("alert")).to_contain_text("closed")
 
 
-def _to_the_hosts(yard: Yard, page: Page) -> None:
+def _to_the_canaries(yard: Yard, page: Page) -> None:
     yard.close("test_last")
-    yard.close("restart-web-3")
     yard.push("ada", "more", "<script>alert(1)</script> A change\n\nTags: app\n")
     row = page.locator(".bbcd-queue tbody tr")
     expect(row).to_contain_text("<script>alert(1)</script> A change", timeout=SLOW)
@@ -104,20 +117,55 @@ def _to_the_hosts(yard: Yard, page: Page) -> None:
     station = page.locator(".bbcd-station", has=page.get_by_role("heading", name="Test", exact=True))
     expect(station).to_contain_text("7 tests", timeout=SLOW)
     yard.open("test_last")
-    yard.reached("restart-web-3")
     page.locator(".bbcd-progress-link").click(timeout=SLOW)
     expect(page.get_by_text("6 hosts").first).to_be_visible()
+
+
+def _promoted(yard: Yard, page: Page) -> str:
+    """Somebody ends the watch of the canaries; the name of the first other host, which waits to be switched then."""
+    expect(page.get_by_role("button", name="New 2")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".bbcd-metric").first).to_contain_text("errors", timeout=SLOW)
+    host = str(yard.rows("SELECT host FROM cd_rollout_host WHERE stage = 'fleet'")[0][0])
+    yard.close(f"restart-{host}")
+    order(page, "Promote", "End the watch", f"enough seen {HOSTILE}")
+    yard.reached(f"restart-{host}")
+    (ended,) = yard.rows("SELECT promoted FROM cd_rollout")
+    assert ended == (f"canary: by anonymous: enough seen {HOSTILE}",)
+    expect(page.get_by_role("button", name="Promote")).to_have_count(0)
     expect(page.get_by_role("button", name="Roll back")).to_be_visible()
+    return host
 
 
-def _master_dies(yard: Yard, page: Page) -> None:
+def _master_dies(yard: Yard, page: Page, host: str) -> None:
     yard.site.kill("master")
     expect(page.get_by_text("the connection to the master is lost")).to_be_visible()
-    yard.open("restart-web-3")
+    yard.open(f"restart-{host}")
     yard.site.start_master()
     expect(page.get_by_role("heading", name="Live on 6 hosts")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("button", name="New 6")).to_be_visible()
     expect(page.get_by_text("the connection to the master is lost")).to_have_count(0, timeout=SLOW)
+
+
+def _back_again(yard: Yard, page: Page) -> None:
+    """While the fleet is watched on, somebody takes all of it back; whatever a host is called, it is text."""
+    order(page, "Roll back", "Roll back now", f"carts are lost {HOSTILE}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rolled back by rollout 2", timeout=SLOW)
+    page.get_by_role("link", name="To rollout 2").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rolled back")
+    expect(page.get_by_role("button", name="Rolled back 6")).to_be_visible()
+    assert yard.releases() == {"r0"}
+    # cd.yaml and inventories take no such name, so it comes as from a database that somebody has been at.
+    with sqlite3.connect(yard.site.master / "state.sqlite") as base:
+        base.execute("UPDATE cd_rollout_host SET host = ? WHERE rollout = 2 AND host = 'web-6'", (f"{HOSTILE} host",))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # somebody comes back to the tab
+    page.get_by_role("button", name="Table").click()
+    expect(page.locator(".bbcd-hosts tbody")).to_contain_text(f"{HOSTILE} host")
+    page.keyboard.type("gn")
+    expect(page.get_by_role("heading", name="Open and free")).to_be_visible(timeout=SLOW)
+    ended = page.locator(".bbcd-list li").first
+    expect(ended).to_contain_text("Reverted")
+    expect(ended).to_contain_text(f"carts are lost {HOSTILE}")
+    assert page.evaluate("window.cdPwned === undefined")
 
 
 ROLES = """
@@ -136,9 +184,6 @@ c["www"]["authz"] = util.Authz(
 )
 """
 """An engineer may hold what is hers, an operator everything; incidents are open to whoever is signed in."""
-
-HOSTILE = "<img src=x onerror='window.cdPwned=1'>"
-
 
 def signed_in(yard: Yard, look: Callable[..., Looked], name: str) -> Looked:
     """The page Now, for somebody who has signed in."""
@@ -164,7 +209,7 @@ def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]
     order(oscar.page, "Freeze", "Freeze the gate", f"the move {HOSTILE}")
     expect(ada.page.get_by_role("heading", name="Frozen by oscar")).to_be_visible()
     yard.push("ada", "one", f"{HOSTILE} mine\n\nTags: app\n")
-    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n")
+    yard.push("grace", "two", f"{HOSTILE} hers\n\nTags: app\n", path="grace.txt")
     mine, hers = (ada.page.locator(".bbcd-queue tbody tr", has_text=text) for text in ("mine", "hers"))
     expect(hers).to_be_visible(timeout=SLOW)
     expect(hers.get_by_role("button", name="Hold")).to_have_attribute("aria-disabled", "true")
@@ -177,6 +222,7 @@ def test_two_people_with_different_roles(yard: Yard, look: Callable[..., Looked]
     refused = ada.page.evaluate(FORCED, "cd/gates/trunk")
     assert refused == [403, "you need to have role 'operator'"]
     _oscar_hurries(oscar.page)
+    _ada_withdraws(mine, oscar.page)
     for one in (ada, oscar):
         assert one.page.evaluate("window.cdPwned === undefined")
     assert oscar.complaints == []
@@ -198,3 +244,11 @@ def _oscar_hurries(page: Page) -> None:
     dialog.get_by_label("Reason").fill("checkout is down")
     dialog.get_by_role("button", name="Put it into the fast lane").click()
     expect(page.locator(".bbcd-queue tbody tr").first).to_contain_text("hers")
+
+
+def _ada_withdraws(mine: Locator, other: Page) -> None:
+    """What is hers she may take back herself: a commit on trunk reverts it, which the operator sees."""
+    mine.get_by_role("button", name="Withdraw").click()
+    mine.page.get_by_role("dialog", name="Withdraw").get_by_role("button", name="Withdraw it").click()
+    expect(other.locator(".bbcd-list li", has_text="mine")).to_contain_text("Reverted", timeout=SLOW)
+    expect(mine).to_have_count(0)

@@ -10,7 +10,6 @@ from answers import gate
 from looking import PAGES, serious, settled, show, turn_to, wide
 from playwright.sync_api import expect
 from scenes import Scene, busy_day, frozen
-from stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,21 +84,11 @@ def test_every_page_says_when_it_is_not_live(bare: Site, look: Callable[..., Loo
     assert serious(page) == []
 
 
-def test_loading_is_drawn(bare: Site, look: Callable[..., Looked]) -> None:
-    """While the master has not answered yet, the page shows that it is reading."""
-    page = look().page
-    stage = Stage(busy_day(), pending={"cd/gates"})
-    stage.attach(page)
-    page.goto(f"{bare.url}/#/cd")
-    expect(page.get_by_role("status", name="Loading").first).to_be_visible()
-
-
 def test_a_master_without_a_gate_says_so(bare: Site, look: Callable[..., Looked]) -> None:
     """What the master refuses is shown in the master's own words, with a way to try again."""
     page = look().page
-    stage = Stage(busy_day(), fail={"cd/gates": (404, {"error": "this master has no continuous deployment"})})
-    stage.attach(page)
-    page.goto(f"{bare.url}/#/cd")
+    none = {"cd/gates": (404, {"error": "this master has no continuous deployment"})}
+    stage = show(bare, page, busy_day(), "/cd", fail=none)
     expect(page.get_by_text("this master has no continuous deployment")).to_be_visible()
     stage.fail.clear()
     page.get_by_role("button", name="Try again").click()
@@ -109,9 +98,8 @@ def test_a_master_without_a_gate_says_so(bare: Site, look: Callable[..., Looked]
 def test_one_panel_that_fails_leaves_the_others_alone(bare: Site, look: Callable[..., Looked]) -> None:
     """The metrics of a rollout may be gone, and its hosts are shown all the same."""
     page = look().page
-    stage = Stage(busy_day(), fail={"cd/rollouts/12/samples": (500, {"error": "the log is gone"})})
-    stage.attach(page)
-    page.goto(f"{bare.url}/#/cd/rollouts/12")
+    gone = {"cd/rollouts/12/samples": (500, {"error": "the log is gone"})}
+    show(bare, page, busy_day(), "/cd/rollouts/12", fail=gone)
     expect(page.get_by_text("the log is gone")).to_be_visible()
     expect(page.get_by_role("button", name="New 35")).to_be_visible()
 
@@ -134,9 +122,7 @@ def test_a_master_that_is_away_leaves_the_page_with_its_age(bare: Site, look: Ca
     stage = show(bare, page, busy_day(), "/cd")
     expect(page.get_by_role("heading", name="Open, testing #58, deploying #57")).to_be_visible()
     expect(page.locator(".bbcd-queue tbody tr")).to_have_count(6)
-    stage.silent = True
-    assert stage.socket is not None
-    stage.socket.close()
+    stage.lose()
     expect(page.get_by_text("the connection to the master is lost")).to_be_visible()
     page.get_by_role("button", name="Connect now").click()
     expect(page.locator(".bbcd-queue tbody tr")).to_have_count(6)

@@ -10,7 +10,6 @@ from answers_tests import PATCH, capacity
 from looking import serious, settled, show, wide
 from playwright.sync_api import expect
 from scenes import busy_day
-from stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,9 +105,8 @@ def test_a_proposed_rule_can_be_taken_along(bare: Site, look: Callable[..., Look
 def test_parts_of_the_page_fail_alone(bare: Site, look: Callable[..., Looked]) -> None:
     """Where the capacity cannot be reckoned, or the list not be read, the rest is there, and each says so by itself."""
     page = look().page
-    stage = Stage(busy_day(), fail={"cd/gates/trunk/capacity": (500, {"error": "the runs are gone"})})
-    stage.attach(page)
-    page.goto(f"{bare.url}/#/cd/tests")
+    gone = {"cd/gates/trunk/capacity": (500, {"error": "the runs are gone"})}
+    stage = show(bare, page, busy_day(), "/cd/tests", fail=gone)
     expect(page.get_by_role("region", name="How many workers")).to_contain_text("the runs are gone")
     expect(page.locator(".bbcd-suite tbody tr")).to_have_count(25)
     stage.fail = {"cd/gates/trunk/suite": (500, {"error": "the list is gone"})}

@@ -16,7 +16,7 @@ from buildbot_cd.engine.views import (
     rollouts_view,
     verdicts_view,
 )
-from buildbot_cd.plugins.data.base import Controlled, OfId
+from buildbot_cd.plugins.data.base import Controlled, OfId, Written
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe, texts
 from buildbot_cd.plugins.data.pages import Paged
@@ -98,10 +98,9 @@ class CdRollout(base.ResourceType):
     entityType = entity(EntityType, name)
 
 
-class HostsEndpoint(OfId):
+class HostsEndpoint(Written, OfId):
     """All hosts of a rollout in one object."""
 
-    kind = base.EndpointKind.SINGLE
     pathPatterns = ["/cd/rollouts/n:id/hosts"]
     look = staticmethod(fleet_view)
 

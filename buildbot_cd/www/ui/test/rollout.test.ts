@@ -9,6 +9,11 @@ describe('the headline', () => {
   it('names what was proved', () => expect(headlineOf(rollout({ state: 'rolled_back', open: false }), [verdict])).toEqual({ tone: 'back', title: 'Rolled back: errors', detail: 'errors +38 %' }));
   it('gives a person’s reason where no metric is to blame', () => expect(headlineOf(rollout({ state: 'rolling_back', reason: 'rolled back by ada' }), []).detail).toBe('rolled back by ada'));
   it('shows the verdict so far while it is watched', () => expect(headlineOf(rollout({ verdict: { stage: 'canary', at: 1, kind: 'undecided', reason: 'x' } }), []).title).toBe('No sign of harm so far'));
+  it('says what took it back after it was live', () => {
+    const [done, later] = [rollout({ state: 'done', open: false }), rollout({ id: 9, state: 'rolled_back', open: false })];
+    expect(headlineOf(done, [], later)).toEqual({ tone: 'back', title: 'Rolled back by rollout 9', detail: 'It was live on 800 hosts; this page shows how it ended.' });
+    expect(headlineOf(done, [], done).title).toBe('Live on 800 hosts');
+  });
   it('shows a kind that it does not know by its name', () => expect(headlineOf(rollout({ verdict: { stage: '', at: 1, kind: 'new_kind', reason: '' } }), []).title).toBe('new kind'));
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The fleet of one rollout: read once, then kept by batches of changes; drawn at most once a frame.
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { applyDelta, unpack, type FleetModel } from '../model/fleet';
 import { live } from './live';
 import type { Fleet, FleetDelta, Sample } from './types';
@@ -12,7 +13,7 @@ export function useFleet(rollout: number): [Resource<Fleet>, FleetModel | null] 
   const early = useRef<FleetDelta[]>([]);
   const base = useRef<FleetModel | null>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const fresh = read.data?.[0];
     if (fresh === undefined) return;
     // What was told while we read is in `early`; rows older than what was read change nothing.
@@ -31,7 +32,8 @@ export function useFleet(rollout: number): [Resource<Fleet>, FleetModel | null] 
       if (frame === 0) {
         frame = requestAnimationFrame(() => {
           frame = 0;
-          setModel(base.current);
+          // Drawn in this very frame, not in one or two after it.
+          flushSync(() => setModel(base.current));
         });
       }
     });
@@ -54,7 +56,10 @@ export function useSamples(rollout: number): [Resource<Sample>, Sample[]] {
     setFresh([]);
     return live.subscribe(`cd/rollouts/${rollout}/look`, (_key, message) => setFresh((old) => [...old, message as Sample]));
   }, [rollout]);
-  const known = read.data ?? [];
-  const seen = new Set(known.map((one) => `${one.stage} ${one.number}`));
-  return [read, [...known, ...fresh.filter((one) => !seen.has(`${one.stage} ${one.number}`))]];
+  const samples = useMemo(() => {
+    const known = read.data ?? [];
+    const seen = new Set(known.map((one) => `${one.stage} ${one.number}`));
+    return [...known, ...fresh.filter((one) => !seen.has(`${one.stage} ${one.number}`))];
+  }, [read.data, fresh]);
+  return [read, samples];
 }

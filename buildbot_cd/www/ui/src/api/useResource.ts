@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One address, read now, read again when an event says so, when the link is back and when the tab is looked at again.
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { ApiError, read, serverNow } from './client';
 import { live } from './live';
 
@@ -91,7 +91,7 @@ export function useResource<T>(path: string | null, key: string, events: string[
   }, [path, wanted, pause, load]);
 
   const answer = state.path === path ? state.answer : NOTHING;
-  return { ...answer, reload: load };
+  return useMemo(() => ({ ...answer, reload: load }), [answer, load]);
 }
 
 const NOTHING = { data: null, total: null, error: null, at: 0, readAt: 0 };

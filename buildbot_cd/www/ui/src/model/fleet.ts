@@ -64,7 +64,7 @@ export function unpack(fleet: Fleet): FleetModel {
       error: fleet.errors[host] ?? '',
     };
   });
-  rows.sort((a, b) => ORDER.compare(a.role, b.role) || ORDER.compare(a.host, b.host));
+  rows.sort((a, b) => (a.role === b.role ? 0 : ORDER.compare(a.role, b.role)) || ORDER.compare(a.host, b.host));
   return { rollout: fleet.rollout, stages: fleet.stages, hosts: new Map(rows.map((row) => [row.host, row])) };
 }
 

@@ -10,8 +10,12 @@ export interface Headline {
   detail: string;
 }
 
-/** The decision, before everything else on the page. */
-export function headlineOf(rollout: Rollout, verdicts: Verdict[]): Headline {
+/** The decision, before everything else on the page. `later`: the newest rollout of the same landing. */
+export function headlineOf(rollout: Rollout, verdicts: Verdict[], later: Rollout | null = null): Headline {
+  if (rollout.state === 'done' && later !== null && later.id > rollout.id) {
+    const ended = `It was live on ${count(rollout.size, 'host')}; this page shows how it ended.`;
+    return { tone: 'back', title: `${rolloutLook(later.state).label} by rollout ${later.id}`, detail: ended };
+  }
   const verdict = verdicts.at(-1) ?? rollout.verdict;
   const culprits = verdicts.at(-1)?.culprits ?? [];
   if (rollout.state === 'rolling_back' || rollout.state === 'rolled_back') {

@@ -44,6 +44,13 @@ const VERDICT: Record<string, Look> = {
   insufficient_traffic: { label: 'Too little traffic to tell', tone: 'warn' },
 };
 
+const EFFECT: Record<string, Look> = {
+  pending: { label: 'Waits', tone: 'idle' },
+  started: { label: 'Under way', tone: 'busy' },
+  done: { label: 'Done', tone: 'good' },
+  dropped: { label: 'Dropped', tone: 'idle' },
+};
+
 /** A state that we do not know is shown by its own name, quietly. */
 function lookUp(table: Record<string, Look>, state: string): Look {
   return Object.hasOwn(table, state) ? (table[state] as Look) : { label: state.replace(/_/g, ' '), tone: 'idle' };
@@ -51,6 +58,7 @@ function lookUp(table: Record<string, Look>, state: string): Look {
 
 export const landingLook = (state: string): Look => lookUp(LANDING, state);
 export const rolloutLook = (state: string): Look => lookUp(ROLLOUT, state);
+export const effectLook = (state: string): Look => lookUp(EFFECT, state);
 export const verdictLook = (kind: string): Look => lookUp(VERDICT, kind);
 
 const HARMLESS = new Set(['passed', 'skipped', 'xfailed']);

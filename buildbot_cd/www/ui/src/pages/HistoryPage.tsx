@@ -7,6 +7,7 @@ import type { Gate, History, Landing } from '../api/types';
 import { useResource } from '../api/useResource';
 import { count, duration, utcDay } from '../model/format';
 import { daysCsv, landingsCsv, outcomesOf, partsOf, tilesOf } from '../model/history';
+import { Columns } from '../parts/Columns';
 import { Empty, Loaded } from '../parts/feedback';
 import { GatePicker, useGateChoice } from '../parts/GatePicker';
 import { Panel, Shell } from '../parts/Shell';
@@ -153,15 +154,7 @@ function Days({ history }: { history: History }) {
       <details className="bbcd-day-table">
         <summary>As a table</summary>
         <table className="bbcd-table bbcd-dense">
-          <thead>
-            <tr>
-              {['Day', 'Live', 'Reverted', 'Rolled back'].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Columns names={['Day', 'Live', 'Reverted', 'Rolled back']} />
           <tbody>
             {[...days].reverse().map((one) => (
               <tr key={one.day} className="bbcd-num">

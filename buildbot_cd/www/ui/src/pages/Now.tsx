@@ -9,6 +9,7 @@ import { gateActions, landingActions } from '../model/actions';
 import { ago, clock, count, duration, inRange, rough } from '../model/format';
 import { bannerOf, budgetOf, decidingRun, laneOf, ordered, type Station } from '../model/now';
 import { Actions } from '../parts/Actions';
+import { Columns } from '../parts/Columns';
 import { Empty, Loaded, Loading } from '../parts/feedback';
 import { GatePicker, useGateChoice } from '../parts/GatePicker';
 import { LandingLine } from '../parts/LandingLine';
@@ -201,17 +202,7 @@ function Queue({ gate, landings, changed }: { gate: Gate; landings: Landing[]; c
         </Empty>
       ) : (
         <table className="bbcd-table bbcd-queue">
-          <thead>
-            <tr>
-              <th scope="col">Place</th>
-              <th scope="col">Landing</th>
-              <th scope="col">Waits for</th>
-              <th scope="col">Live</th>
-              <th scope="col">
-                <span className="bbcd-unseen">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <Columns names={['Place', 'Landing', 'Waits for', 'Live', <span className="bbcd-unseen">Actions</span>]} />
           <tbody>
             {rows.map((landing) => (
               <tr key={landing.id}>

@@ -3,13 +3,13 @@
 import React from 'react';
 import { Link, useParams } from 'react-router-dom';
 import { useFleet, useSamples } from '../api/useFleet';
-import type { Landing, Rollout, Verdict } from '../api/types';
+import type { Landing, Rollout, Sample, Verdict } from '../api/types';
 import { useResource, type Resource } from '../api/useResource';
 import { rolloutActions } from '../model/actions';
 import { change, clock, clockSeconds, count, duration, figure, short } from '../model/format';
 import { countMarks, type FleetModel } from '../model/fleet';
 import { sentence } from '../model/now';
-import { headlineOf, metricsOf, stepsOf, timeLeft, type MetricView, type Step } from '../model/rollout';
+import { headlineOf, metricsOf, stepsOf, timeLeft, type MetricView } from '../model/rollout';
 import { rolloutLook, verdictLook } from '../model/states';
 import { Actions } from '../parts/Actions';
 import { Chart } from '../parts/Chart';
@@ -46,49 +46,45 @@ interface Parts {
 }
 
 function One({ rollout, parts, reload }: { rollout: Rollout; parts: Parts; reload: () => void }) {
-  const { verdicts } = parts;
   const [looks, samples] = parts.samples;
   const [fleet, model] = parts.fleet;
-  const found = verdicts.data ?? [];
-  const culprits = found.at(-1)?.culprits ?? [];
-  const stage = rollout.stage || (samples.at(-1)?.stage ?? '');
-  const views = metricsOf(samples, stage, culprits);
+  const verdicts = parts.verdicts.data ?? NONE;
+  const later = useLater(rollout);
+  const more = later === null ? <Left rollout={rollout} samples={samples} /> : <Link to={`/cd/rollouts/${later.id}`}>To rollout {later.id}</Link>;
   return (
     <>
-      <Head rollout={rollout} model={model} verdicts={found} left={<Left rollout={rollout} samples={samples} />} reload={reload} />
-      <Steps steps={stepsOf(rollout)} />
+      <Head rollout={rollout} model={model} verdicts={verdicts} later={later} more={more} reload={reload} />
+      <Steps rollout={rollout} />
       <FleetPanel read={fleet} model={model} />
-      <Panel title="Metrics" note={views.length > 0 ? `canaries against control, stage ${stage}` : undefined}>
-        <Loaded from={looks} lines={5}>
-          {() =>
-            views.length === 0 ? (
-              <Empty title={rollout.open ? 'Nothing has been seen yet' : 'No looks are kept of this watch'}>
-                <p>{rollout.open ? 'The judge looks once the first stage has switched.' : 'They are there for as long as Buildbot keeps the log of the watch.'}</p>
-              </Empty>
-            ) : (
-              <div className="bbcd-metrics">
-                {views.map((view) => (
-                  <MetricCard key={view.name} view={view} />
-                ))}
-              </div>
-            )
-          }
-        </Loaded>
-      </Panel>
-      <Panel title="Verdicts">
-        <Loaded from={verdicts} lines={2}>
-          {(all) => <Verdicts verdicts={all} />}
-        </Loaded>
-      </Panel>
+      <Metrics rollout={rollout} verdicts={verdicts} looks={looks} samples={samples} />
+      <Verdicts read={parts.verdicts} />
       <Facts rollout={rollout} />
     </>
   );
 }
 
-function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Verdict[]; left: React.ReactNode; reload: () => void }) {
+const NONE: Verdict[] = [];
+
+/** The rollout that takes back what this one has ended with; null if there is none. */
+function useLater({ id, landing, state }: Rollout): Rollout | null {
+  const path = state === 'done' && landing !== null ? `cd/rollouts?landing=${landing}&limit=1` : null;
+  const newest = useResource<Rollout>(path, 'rollouts', ['cd/rollouts/*/*']).data?.[0];
+  return newest !== undefined && newest.id > id ? newest : null;
+}
+
+interface Known {
+  rollout: Rollout;
+  model: FleetModel | null;
+  verdicts: Verdict[];
+  later: Rollout | null;
+  more: React.ReactNode;
+  reload: () => void;
+}
+
+function Head(props: Known) {
   const { model } = props;
   const rollout = model === null ? props.rollout : { ...props.rollout, marks: countMarks(model.hosts.values()) };
-  const head = headlineOf(rollout, props.verdicts);
+  const head = headlineOf(rollout, props.verdicts, props.later);
   const to = [...new Set([...(model?.hosts.values() ?? [])].map((row) => row.previous).filter((name) => name !== '' && name !== rollout.release))];
   return (
     <section className={`bbcd-banner bbcd-tone-${head.tone}`} aria-label="Verdict">
@@ -99,7 +95,7 @@ function Head(props: { rollout: Rollout; model: FleetModel | null; verdicts: Ver
         </p>
         <h1 aria-live="polite">{head.title}</h1>
         <p>
-          {sentence(head.detail)} {props.left}
+          {sentence(head.detail)} {props.more}
         </p>
       </div>
       <Actions actions={rolloutActions(rollout, to)} done={props.reload} />
@@ -115,10 +111,12 @@ function Left({ rollout, samples }: { rollout: Rollout; samples: Parameters<type
 
 const STEP_TONE = { done: 'good', now: 'busy', back: 'back', next: 'idle', never: 'idle' } as const;
 
-function Steps({ steps }: { steps: Step[] }) {
+// Hosts change several times a second, which is no news for the parts below.
+
+const Steps = React.memo(function Steps({ rollout }: { rollout: Rollout }) {
   return (
     <ol className="bbcd-steps" aria-label="Stages">
-      {steps.map((step) => (
+      {stepsOf(rollout).map((step) => (
         <li key={step.name} className={`bbcd-tone-${STEP_TONE[step.state]} bbcd-step-${step.state}`} aria-current={step.state === 'now' || step.state === 'back' ? 'step' : undefined}>
           <Sign tone={STEP_TONE[step.state]} size={15} />
           <b>{step.name}</b>
@@ -127,7 +125,38 @@ function Steps({ steps }: { steps: Step[] }) {
       ))}
     </ol>
   );
+});
+
+interface Seen {
+  rollout: Rollout;
+  verdicts: Verdict[];
+  looks: Resource<Sample>;
+  samples: Sample[];
 }
+
+const Metrics = React.memo(function Metrics({ rollout, verdicts, looks, samples }: Seen) {
+  const stage = rollout.stage || (samples.at(-1)?.stage ?? '');
+  const views = metricsOf(samples, stage, verdicts.at(-1)?.culprits ?? []);
+  return (
+    <Panel title="Metrics" note={views.length > 0 ? `canaries against control, stage ${stage}` : undefined}>
+      <Loaded from={looks} lines={5}>
+        {() =>
+          views.length === 0 ? (
+            <Empty title={rollout.open ? 'Nothing has been seen yet' : 'No looks are kept of this watch'}>
+              <p>{rollout.open ? 'The judge looks once the first stage has switched.' : 'They are there for as long as Buildbot keeps the log of the watch.'}</p>
+            </Empty>
+          ) : (
+            <div className="bbcd-metrics">
+              {views.map((view) => (
+                <MetricCard key={view.name} view={view} />
+              ))}
+            </div>
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+});
 
 function MetricCard({ view }: { view: MetricView }) {
   const theme = useTheme();
@@ -186,8 +215,17 @@ function Evidence({ view }: { view: MetricView }) {
   );
 }
 
-function Verdicts({ verdicts }: { verdicts: Verdict[] }) {
-  if (verdicts.length === 0) return <Empty title="No verdict yet" />;
+const Verdicts = React.memo(function Verdicts({ read }: { read: Resource<Verdict> }) {
+  return (
+    <Panel title="Verdicts">
+      <Loaded from={read} lines={2}>
+        {(all) => (all.length === 0 ? <Empty title="No verdict yet" /> : <Decided verdicts={all} />)}
+      </Loaded>
+    </Panel>
+  );
+});
+
+function Decided({ verdicts }: { verdicts: Verdict[] }) {
   return (
     <ul className="bbcd-list">
       {[...verdicts].reverse().map((one) => (
@@ -203,7 +241,7 @@ function Verdicts({ verdicts }: { verdicts: Verdict[] }) {
   );
 }
 
-function Facts({ rollout }: { rollout: Rollout }) {
+const Facts = React.memo(function Facts({ rollout }: { rollout: Rollout }) {
   const now = useNow(10_000);
   const landings = useResource<Landing>(rollout.landing === null ? null : `cd/landings/${rollout.landing}`, 'landings');
   const landing = landings.data?.[0];
@@ -231,7 +269,7 @@ function Facts({ rollout }: { rollout: Rollout }) {
         <dd>{rollout.fence}</dd>
         <dt>Canaries chosen by seed</dt>
         <dd>{rollout.seed}</dd>
-        {rollout.landing !== null && (
+        {rollout.landing !== null && landing === undefined && (
           <>
             <dt>Landing</dt>
             <dd>
@@ -242,4 +280,4 @@ function Facts({ rollout }: { rollout: Rollout }) {
       </dl>
     </Panel>
   );
-}
+});

@@ -9,6 +9,7 @@ import { count, duration } from '../model/format';
 import { boundSays } from '../model/landing';
 import type { Recent, RecentRun } from '../model/recent';
 import { tilesOf } from '../model/suite';
+import { Columns } from '../parts/Columns';
 import { Empty, Loaded } from '../parts/feedback';
 import { GatePicker, useGateChoice } from '../parts/GatePicker';
 import { CapacityPanel, CurvePanel, RulesPanel } from '../parts/LearntPanels';
@@ -117,15 +118,7 @@ function Runs({ runs, budget }: { runs: RecentRun[]; budget: number | null }) {
   return (
     <div className="bbcd-scroll">
       <table className="bbcd-table bbcd-dense bbcd-runs">
-        <thead>
-          <tr>
-            <th scope="col">Landing</th>
-            <th scope="col">Tests</th>
-            <th scope="col">Workers</th>
-            <th scope="col">Took, against the bound</th>
-            <th scope="col">What decides</th>
-          </tr>
-        </thead>
+        <Columns names={['Landing', 'Tests', 'Workers', 'Took, against the bound', 'What decides']} />
         <tbody>
           {runs.map(({ landing, run }) => (
             <tr key={run.id}>
@@ -133,10 +126,12 @@ function Runs({ runs, budget }: { runs: RecentRun[]; budget: number | null }) {
                 <Link to={`/cd/landings/${landing.id}`}>#{landing.id}</Link>
               </td>
               <td className="bbcd-num">
-                {run.counts.total}
+                <span data-name={run.counts.total === 1 ? 'test' : 'tests'}>{run.counts.total}</span>
                 {run.counts.failed > 0 && <span className="bbcd-error">, {run.counts.failed} failed</span>}
               </td>
-              <td className="bbcd-num">{run.workers.length}</td>
+              <td className="bbcd-num" data-name={run.workers.length === 1 ? 'worker' : 'workers'}>
+                {run.workers.length}
+              </td>
               <td className="bbcd-took">
                 {run.makespan !== null && (
                   <span className="bbcd-span" aria-hidden="true">

@@ -5,21 +5,24 @@ import { Link } from 'react-router-dom';
 import { read } from '../api/client';
 import type { Effect } from '../api/types';
 import { clockSeconds } from '../model/format';
+import { effectLook } from '../model/states';
 import { Badge } from './Mark';
 
 const KINDS: Record<string, string> = {
+  observe: 'Look at trunk',
   candidate: 'Make the candidate',
   checks: 'Run the checks',
   confirm: 'Confirm the failure',
   build: 'Build',
   revert: 'Revert on trunk',
   mark: 'Mark what is live',
+  stage: 'Copy to the hosts',
   rollout: 'Roll out',
   rollback: 'Roll back',
+  watch: 'Watch the whole fleet',
   notify: 'Tell the people',
+  proof: 'Prove the regression test',
 };
-const TONES = { pending: 'idle', started: 'busy', done: 'good', dropped: 'idle' } as const;
-
 export function Effects({ effects }: { effects: Effect[] }) {
   return (
     <ul className="bbcd-list">
@@ -28,7 +31,7 @@ export function Effects({ effects }: { effects: Effect[] }) {
           <span>
             {Object.hasOwn(KINDS, effect.kind) ? KINDS[effect.kind] : effect.kind} {effect.buildsetid !== null && <BuildLink buildset={effect.buildsetid} builder={effect.builder} />}
           </span>
-          <Badge tone={Object.hasOwn(TONES, effect.state) ? TONES[effect.state as keyof typeof TONES] : 'idle'} label={effect.state} />
+          <Badge {...effectLook(effect.state)} />
           <span className="bbcd-muted bbcd-num bbcd-when">{clockSeconds(effect.started_at ?? effect.created_at)}</span>
         </li>
       ))}

@@ -25,10 +25,12 @@ interface Props {
   format?: (value: number) => string;
   /** What lies along the chart if it is not moments: how it is written, and that each value is a point of its own. */
   along?: (value: number) => string;
+  /** Distances that marks of an axis may have, along and upwards; round decimal ones if left out. */
+  steps?: { along?: number[]; up?: number[] };
   theme: string;
 }
 
-export function Chart({ label, times, lines, band, level, height = 120, format = figure, along, theme }: Props) {
+export function Chart({ label, times, lines, band, level, height = 120, format = figure, along, steps, theme }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const shape = `${theme} ${lines.map((line) => line.label).join()} ${band !== undefined} ${level ?? ''} ${height}`;
@@ -37,7 +39,7 @@ export function Chart({ label, times, lines, band, level, height = 120, format =
     const element = place.current;
     if (element === null) return undefined;
     const data = rowsOf(times, lines, band);
-    const made = new uPlot(optionsOf(element, lines, band !== undefined, level, height, format, along), data, element);
+    const made = new uPlot(optionsOf(element, { lines, band, level, height, format, along, steps }), data, element);
     plot.current = made;
     const observer = new ResizeObserver(([entry]) => {
       const width = Math.floor(entry?.contentRect.width ?? 0);
@@ -65,7 +67,10 @@ function rowsOf(times: number[], lines: Line[], band: Props['band']): uPlot.Alig
   return [times, ...lines.map((line) => line.values), ...more];
 }
 
-function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: number | undefined, height: number, format: (v: number) => string, along?: (v: number) => string): uPlot.Options {
+type Shape = Pick<Props, 'lines' | 'band' | 'level' | 'along' | 'steps'> & { height: number; format: (value: number) => string };
+
+function optionsOf(element: HTMLElement, { lines, band, level, height, format, along, steps }: Shape): uPlot.Options {
+  const banded = band !== undefined;
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--bbcd-${name}`).trim();
   const axis = { stroke: colour('muted'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
@@ -86,8 +91,8 @@ function optionsOf(element: HTMLElement, lines: Line[], banded: boolean, level: 
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: along === undefined }, y: { range: (_u, min, max) => rangeOf(min, max, level) } },
     axes: [
-      { ...axis, space: along === undefined ? 80 : 50, size: 24, values: (_u, splits) => splits.map((at) => (along ?? clockSeconds)(at)) },
-      { ...axis, space: 28, size: 56, values: (_u, splits) => splits.map((value) => format(value)) },
+      { ...axis, incrs: steps?.along, space: along === undefined ? 80 : 50, size: 24, values: (_u, splits) => splits.map((at) => (along ?? clockSeconds)(at)) },
+      { ...axis, incrs: steps?.up, space: 28, size: 56, values: (_u, splits) => splits.map((value) => format(value)) },
     ],
     series: [{}, ...drawn, ...(banded ? [hidden, hidden] : [])],
     bands: banded ? [{ series: [lines.length + 1, lines.length + 2], fill: colour('band') }] : [],

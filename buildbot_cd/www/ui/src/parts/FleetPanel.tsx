@@ -5,7 +5,8 @@ import type { Fleet } from '../api/types';
 import type { Resource } from '../api/useResource';
 import { countMarks, groups, MARKS, passes, type Filter, type FleetModel, type HostRow, type Mark } from '../model/fleet';
 import { ago, count } from '../model/format';
-import { Empty, Loaded } from './feedback';
+import { Columns } from './Columns';
+import { Empty, Loaded, Loading } from './feedback';
 import { FleetPicture, MarkSign } from './FleetPicture';
 import { Panel } from './Shell';
 import { useNow } from './useNow';
@@ -43,14 +44,18 @@ export function FleetPanel({ read, model }: { read: Resource<Fleet>; model: Flee
       }
     >
       <Loaded from={read} lines={5}>
-        {() => (
-          <>
-            <Legend rows={rows} marks={marks} toggle={toggle} />
-            {rows.length === 0 && <Empty title="No hosts are recorded for this rollout" />}
-            {rows.length > 0 && shown === 0 && <Empty title="No host matches this filter" />}
-            {view === 'picture' ? <Pictures stages={stages} filter={filter} /> : <HostTable rows={rows.filter((row) => passes(row, filter))} />}
-          </>
-        )}
+        {() =>
+          model === null ? (
+            <Loading lines={5} />
+          ) : (
+            <>
+              <Legend rows={rows} marks={marks} toggle={toggle} />
+              {rows.length === 0 && <Empty title="No hosts are recorded for this rollout" />}
+              {rows.length > 0 && shown === 0 && <Empty title="No host matches this filter" />}
+              {view === 'picture' ? <Pictures stages={stages} filter={filter} /> : <HostTable rows={rows.filter((row) => passes(row, filter))} />}
+            </>
+          )
+        }
       </Loaded>
     </Panel>
   );
@@ -128,15 +133,7 @@ function HostTable({ rows }: { rows: HostRow[] }) {
   return (
     <div className="bbcd-scroll">
       <table className="bbcd-table bbcd-hosts">
-        <thead>
-          <tr>
-            {['Host', 'State', 'Stage', 'Role', 'Carries', 'Before', 'What is wrong'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Columns names={['Host', 'State', 'Stage', 'Role', 'Carries', 'Before', 'What is wrong']} />
         <tbody>
           {sorted.slice(0, limit).map((row) => (
             <tr key={row.host}>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One mark a host, on a canvas: hundreds of hosts that change several times a second stay smooth.
-import React, { useEffect, useRef, useState } from 'react';
+import React, { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { passes, spoken, countMarks, type Filter, type HostRow, type Mark } from '../model/fleet';
 
 const CELL = 18;
+/** On a phone the marks are smaller, so that a fleet of hundreds is not three screens long. */
+const NARROW = { below: 480, zoom: 0.75 };
 
 /** Colour and shape of a mark; the shapes differ in outline, so that they hold in greyscale and at a glance. */
 export function drawMark(pen: CanvasRenderingContext2D, mark: Mark, x: number, y: number, colour: string, r = 5.5): void {
@@ -57,12 +59,42 @@ export function drawMark(pen: CanvasRenderingContext2D, mark: Mark, x: number, y
   }
 }
 
-const COLOUR: Record<Mark, string> = { old: 'idle', new: 'good', switching: 'busy', failed: 'bad', owed: 'warn', back: 'back' };
+type Colours = Record<Mark | 'text', string>;
 
-function colours(element: Element): Record<Mark, string> {
+const COLOUR: Colours = { old: 'idle', new: 'good', switching: 'busy', failed: 'bad', owed: 'warn', back: 'back', text: 'text' };
+
+function colours(element: Element): Colours {
   const style = getComputedStyle(element);
   const entries = Object.entries(COLOUR).map(([mark, tone]) => [mark, style.getPropertyValue(`--bbcd-${tone}`).trim()]);
-  return Object.fromEntries(entries) as Record<Mark, string>;
+  return Object.fromEntries(entries) as Colours;
+}
+
+/** What the canvas shows: whatever is the same now is not drawn again. */
+interface Drawn {
+  shape: string;
+  colour: Colours;
+  cells: string[];
+}
+
+/** Give the canvas its size, which also clears it. */
+function fit(element: HTMLCanvasElement, pen: CanvasRenderingContext2D, width: number, height: number, zoom: number): void {
+  const scale = window.devicePixelRatio || 1;
+  element.width = width * scale;
+  element.height = height * scale;
+  pen.setTransform(scale * zoom, 0, 0, scale * zoom, 0, 0);
+}
+
+/** `cell`: the mark, then whether it is faint, and whether it is selected. */
+function drawCell(pen: CanvasRenderingContext2D, cell: string, left: number, top: number, colour: Colours): void {
+  const [mark, ...more] = cell.split(' ') as [Mark, ...string[]];
+  pen.clearRect(left, top, CELL, CELL);
+  pen.globalAlpha = more.includes('faint') ? 0.13 : 1;
+  drawMark(pen, mark, left + CELL / 2, top + CELL / 2, colour[mark]);
+  if (!more.includes('selected')) return;
+  pen.globalAlpha = 1;
+  pen.lineWidth = 1.5;
+  pen.strokeStyle = colour.text;
+  pen.strokeRect(left + 0.75, top + 0.75, CELL - 1.5, CELL - 1.5);
 }
 
 interface Props {
@@ -77,8 +109,10 @@ interface Props {
 export function FleetPicture({ label, rows, filter, selected, select, theme }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
-  const columns = Math.max(1, Math.floor(width / CELL));
-  const height = Math.ceil(rows.length / columns) * CELL;
+  const zoom = width < NARROW.below ? NARROW.zoom : 1;
+  const size = CELL * zoom;
+  const columns = Math.max(1, Math.floor(width / size));
+  const height = Math.ceil(rows.length / columns) * size;
 
   useEffect(() => {
     const element = canvas.current;
@@ -88,34 +122,28 @@ export function FleetPicture({ label, rows, filter, selected, select, theme }: P
     return () => observer.disconnect();
   }, []);
 
-  useEffect(() => {
+  const drawn = useRef<Drawn | null>(null);
+  // In the frame that shows the new counts too: a frame of its own for each picture costs every open tab as much again.
+  useLayoutEffect(() => {
     const element = canvas.current;
     const pen = element?.getContext('2d');
     if (!element || !pen || width === 0) return;
-    const scale = window.devicePixelRatio || 1;
-    if (element.width !== width * scale) element.width = width * scale;
-    if (element.height !== height * scale) element.height = height * scale;
-    pen.setTransform(scale, 0, 0, scale, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    const colour = colours(element);
-    rows.forEach((row, index) => {
-      const x = (index % columns) * CELL + CELL / 2;
-      const y = Math.floor(index / columns) * CELL + CELL / 2;
-      pen.globalAlpha = passes(row, filter) ? 1 : 0.13;
-      drawMark(pen, row.mark, x, y, colour[row.mark]);
-      if (row.host === selected) {
-        pen.globalAlpha = 1;
-        pen.lineWidth = 1.5;
-        pen.strokeStyle = getComputedStyle(element).color;
-        pen.strokeRect(x - CELL / 2 + 0.75, y - CELL / 2 + 0.75, CELL - 1.5, CELL - 1.5);
-      }
+    const shape = `${width} ${height} ${window.devicePixelRatio} ${theme}`;
+    const known = drawn.current;
+    if (known?.shape !== shape) fit(element, pen, width, height, zoom);
+    const colour = known?.shape === shape ? known.colour : colours(element);
+    const cells = rows.map((row) => `${row.mark}${passes(row, filter) ? '' : ' faint'}${row.host === selected ? ' selected' : ''}`);
+    cells.forEach((cell, index) => {
+      if (known?.shape === shape && known.cells[index] === cell) return;
+      drawCell(pen, cell, (index % columns) * CELL, Math.floor(index / columns) * CELL, colour);
     });
-  }, [rows, filter, selected, width, height, columns, theme]);
+    drawn.current = { shape, colour, cells };
+  }, [rows, filter, selected, width, height, columns, zoom, theme]);
 
   const pick = (event: React.MouseEvent) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left) / CELL);
-    const row = rows[Math.floor((event.clientY - box.top) / CELL) * columns + column];
+    const column = Math.floor((event.clientX - box.left) / size);
+    const row = rows[Math.floor((event.clientY - box.top) / size) * columns + column];
     if (column < columns) select(row?.host ?? null);
   };
   const move = (event: React.KeyboardEvent) => {

@@ -41,6 +41,7 @@ export function CurvePanel({ learnt }: { learnt: Learnt }) {
             height={170}
             format={(value) => percent(value)}
             along={(value) => `${value} min`}
+            steps={{ along: WHOLE }}
             theme={theme}
           />
         </div>
@@ -84,7 +85,8 @@ function Workers({ capacity }: { capacity: Capacity }) {
         level={capacity.budget}
         height={170}
         format={minutesOrSeconds}
-        along={(value) => (Number.isInteger(value) ? String(value) : '')}
+        along={String}
+        steps={{ along: WHOLE, up: PARTS_OF_TIME }}
         theme={theme}
       />
       <p className="bbcd-key">
@@ -112,8 +114,12 @@ function Workers({ capacity }: { capacity: Capacity }) {
   );
 }
 
+/** Workers and minutes come in whole numbers. */
+const WHOLE = [1, 2, 5, 10, 20, 50, 100];
+/** Seconds between marks, as a clock has them. */
+const PARTS_OF_TIME = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 /** Short enough for an axis. */
-const minutesOrSeconds = (value: number): string => (value < 120 ? `${Math.round(value)} s` : `${Number((value / 60).toFixed(1))} min`);
+const minutesOrSeconds = (value: number): string => (value !== 0 && value % 60 === 0 ? `${value / 60} min` : `${Number(value.toFixed(1))} s`);
 
 export function RulesPanel({ gate }: { gate: string }) {
   const escapes = useResource<Escape>(`cd/escapes?gate=${encodeURIComponent(gate)}`, 'escapes');

@@ -6,6 +6,7 @@ import { useResource } from '../api/useResource';
 import { boundSays, runName, scheduleOf } from '../model/landing';
 import { clock, count, duration } from '../model/format';
 import { outcomeTone } from '../model/states';
+import { Columns } from './Columns';
 import { Empty, Loaded } from './feedback';
 import { Badge, Sign } from './Mark';
 import { SchedulePicture } from './SchedulePicture';
@@ -106,15 +107,7 @@ function TestTable({ tests }: { tests: RunTest[] }) {
   return (
     <div className="bbcd-scroll">
       <table className="bbcd-table bbcd-dense">
-        <thead>
-          <tr>
-            {['Test', 'Outcome', 'Took', 'Expected', 'Worker', 'Why it runs'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Columns names={['Test', 'Outcome', 'Took', 'Expected', 'Worker', 'Why it runs']} />
         <tbody>
           {tests.map((test) => (
             <tr key={test.nid}>

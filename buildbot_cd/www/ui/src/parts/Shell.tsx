@@ -10,13 +10,17 @@ import { useTheme } from './useTheme';
 
 export function Shell({ title, children }: { title: string; children: React.ReactNode }) {
   const theme = useTheme();
-  const main = useRef<HTMLDivElement>(null);
+  const tabs = useRef<HTMLElement>(null);
   useEffect(() => {
     document.title = `${title} · Deployment`;
   }, [title]);
+  // On a narrow screen the row of tabs is longer than its place.
+  useEffect(() => {
+    tabs.current?.querySelector('.bbcd-current')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, []);
   return (
     <div className="bbcd" data-bbcd-theme={theme}>
-      <nav className="bbcd-tabs" aria-label="Deployment">
+      <nav className="bbcd-tabs" aria-label="Deployment" ref={tabs}>
         {TABS.map(({ to, label }) => (
           <NavLink key={to} to={to} end={to === '/cd'} className={({ isActive }) => `bbcd-tab${isActive ? ' bbcd-current' : ''}`}>
             {label}
@@ -25,7 +29,7 @@ export function Shell({ title, children }: { title: string; children: React.Reac
         <Keys />
       </nav>
       <LinkBanner />
-      <div className="bbcd-main" ref={main}>
+      <div className="bbcd-main">
         <Guard>{children}</Guard>
       </div>
     </div>
