@@ -29,12 +29,40 @@ scrape_configs:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prometheus:
-    """A running server."""
+    """A server that keeps its data in ``folder``."""
 
-    url: str
-    targets: Path
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers, while it runs."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def targets(self) -> Path:
+        """The file that says who is scraped."""
+        return self.folder / "targets.json"
+
+    def start(self) -> None:
+        """Start it, with what it had stored, and wait until it answers. Raises CdError with its last words."""
+        config = self.folder / "prometheus.yml"
+        config.write_text(_CONFIG.format(targets=json.dumps(str(self.targets))), encoding="utf-8")
+        argv = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder / 'data'}"]
+        argv += [f"--web.listen-address=127.0.0.1:{self.port}"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.folder)
+        _wait(self, self.process)
+
+    def crash(self) -> None:
+        """End it as a crash does; `start` brings it back."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(20)
+            self.process = None
 
     def scrape(self, addresses: Iterable[str]) -> None:
         """From now on scrape these ``address:port``, once a second."""
@@ -51,29 +79,22 @@ def missing() -> str:
 @contextmanager
 def prometheus_server(folder: Path) -> Iterator[Prometheus]:
     """A server that keeps its data in ``folder`` and ends with the block. Raises CdError with its last words."""
-    (port,) = free_ports(1)
     folder.mkdir(parents=True, exist_ok=True)
-    server = Prometheus(f"http://127.0.0.1:{port}", folder / "targets.json")
-    config = folder / "prometheus.yml"
-    config.write_text(_CONFIG.format(targets=json.dumps(str(server.targets))), encoding="utf-8")
+    (port,) = free_ports(1)
+    server = Prometheus(folder, port)
     server.scrape([])
-    argv = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*argv, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log, cwd=folder
-        )
     try:
-        _wait(server, process, folder / "log")
+        server.start()
         yield server
     finally:
-        process.terminate()
-        process.wait(20)
+        server.crash()
 
 
-def _wait(server: Prometheus, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(server: Prometheus, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(f"{server.url}/-/ready", timeout=5):  # noqa: S310 - own loopback
             return
         time.sleep(0.05)
-    raise CdError(f"prometheus did not come up: {log.read_text('utf-8', 'replace')[-1000:]}")
+    words = (server.folder / "log").read_text("utf-8", "replace")
+    raise CdError(f"prometheus did not come up: {words[-1000:]}")

@@ -22,6 +22,8 @@ _MADS = 10
 _DEFAULT_NOISE = 0.1
 _LEAST_NOISE = 1e-3
 _LEAST_MAD = 0.05
+_BOUNDLESS = 700.0
+"""Logarithm beyond which a factor is no limit any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ class LevelScale:
         return math.log(ratio) if self.logs else (ratio - 1) * abs(centre)
 
     def ratio(self, shift: float, level: float) -> float | None:
-        """The factor that a difference on this scale means at `level`, None at level 0."""
+        """The factor that a difference on this scale means at `level`; None at level 0, and where there is no limit."""
         if self.logs:
-            return math.exp(shift)
+            return math.exp(shift) if shift < _BOUNDLESS else None
         return (level + shift) / level if level else None
 
     def absolute(self, shift: float, level: float) -> float:
