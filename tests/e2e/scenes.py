@@ -351,11 +351,13 @@ def hostile() -> Scene:
 def _hostile_rollout(scene: Scene) -> None:
     packed = scene.fleets[12]
     packed["hosts"][0][0] = packed["stages"][0] = packed["roles"][0] = SCRIPT
-    packed["errors"][SCRIPT] = SCRIPT
+    packed["releases"] = [SCRIPT, SCRIPT]
+    packed["errors"][SCRIPT] = packed["addresses"][SCRIPT] = SCRIPT
     for one in scene.verdicts[12]:
         one.update(reason=SCRIPT, culprits=[SCRIPT])
     for look in scene.samples[12]:
         look["metrics"][0]["name"] = SCRIPT
+        look["gap"] = look["gap"] and SCRIPT
     for line in scene.transitions[57]:
         line.update(reason=SCRIPT, actor=SCRIPT)
 

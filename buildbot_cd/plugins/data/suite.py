@@ -9,22 +9,21 @@ from typing import Any
 from buildbot.data import base, types
 
 from buildbot_cd.engine.views import capacity_view, learnt_view, suite_view, trust_view
-from buildbot_cd.plugins.data.base import CdEndpoint, OfGate, lens_of
+from buildbot_cd.plugins.data.base import OfGate
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, maybe
 
 
-class SuiteEndpoint(CdEndpoint):
+class SuiteEndpoint(OfGate):
     """Each test of a gate."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ["/cd/gates/s:gate/suite"]
+    look = staticmethod(suite_view)
 
     async def answer(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
-        engine = self.engine
         words = [str(one).casefold() for one in resultSpec.popFilter("nid", "contains") or ()]
-        lens = lens_of(engine)
-        rows = await engine.store.read(lambda tx: suite_view(tx, kwargs["gate"], lens))
+        rows = await super().answer(resultSpec, kwargs)
         return rows if rows is None else [one for one in rows if all(word in one["nid"].casefold() for word in words)]
 
 
