@@ -77,10 +77,27 @@ class FunctionMap:
 
     def ran(self, number: int) -> list[str]:
         """The tests that ran this unit."""
+        return self._named(self._owners_of(number))
+
+    def ran_part(self, number: int, told: int, untold: int, parts: Iterable[int]) -> list[str]:
+        """The tests that ran one of these parts of a unit, or ran it without telling all of its parts.
+
+        Who told the parts ran the unit ``told``, who ran something of it without telling also ``untold``.
+        """
+        ran = self._owners_of(number)
+        knows = np.isin(ran, self._owners_of(told)) & ~np.isin(ran, self._owners_of(untold))
+        for part in parts:
+            knows &= ~np.isin(ran, self._owners_of(part))
+        return self._named(ran[~knows])
+
+    def _owners_of(self, number: int) -> Any:
         wanted = np.uint32(number)
         first, last = (int(np.searchsorted(self._keys, wanted, side)) for side in ("left", "right"))
+        return self._owners[first:last]
+
+    def _named(self, owners: Any) -> list[str]:
         names = self._names
-        return [names[at] for at in self._owners[first:last].tolist()]
+        return [names[at] for at in owners.tolist()]
 
     def knows(self, path: str) -> bool:
         """Whether a test, or an import, ran something of this file or opened it."""

@@ -32,8 +32,11 @@ class Unit(NamedTuple):
     path: str
     name: str
     why: str
-    later: bool = False
-    """Whether that matters only if a witness of the change is run by no test."""
+    parts: tuple[str, ...] = ()
+    """If there are any, that matters only to tests that ran one of these parts of it, or of which no parts are told.
+
+    The first one is no part: who ran it told the parts.
+    """
 
 
 @dataclass
@@ -47,8 +50,6 @@ class UnitChange:
     """Those of them in which nothing changed but bodies of functions, and tests."""
     below: dict[str, str] = field(default_factory=dict)
     """Folders of which every test is concerned, each with the reason."""
-    witnesses: list[tuple[str, str]] = field(default_factory=list)
-    """(path, name) of changed functions, which also had a part in what an import made."""
     whole: bool = False
     """Whether the program got to its end: without that nothing of this counts."""
 
@@ -56,11 +57,8 @@ class UnitChange:
         """Take one of its events in."""
         kind = event.get("event")
         if kind == "unit":
-            self.units.append(
-                Unit(str(event["path"]), str(event["name"]), str(event.get("why") or ""), bool(event.get("later")))
-            )
-        elif kind == "witness":
-            self.witnesses.append((str(event["path"]), str(event["name"])))
+            parts = tuple(str(one) for one in event.get("parts") or ())
+            self.units.append(Unit(str(event["path"]), str(event["name"]), str(event.get("why") or ""), parts))
         elif kind == "read":
             self.read.add(str(event["path"]))
             if event.get("inside"):
@@ -120,8 +118,7 @@ def reached(
     """
     found: dict[str, tuple[Evidence, ...]] = {}
     if change.whole and known.tests:
-        seen = bool(change.witnesses) and all(known.ran(key(*one)) for one in change.witnesses)
-        _by_units([one for one in change.units if not (one.later and seen)], known, found)
+        _by_units(change.units, known, found)
         if change.units:
             _unseen(known, tests, found)
         _below(change.below, tests, found)
@@ -144,7 +141,7 @@ def _add(found: dict[str, tuple[Evidence, ...]], nids: Iterable[str], evidence: 
 
 def _by_units(units: Iterable[Unit], known: FunctionMap, found: dict[str, tuple[Evidence, ...]]) -> None:
     """A cause that reaches a test by several units counts once, by the one that the fewest tests ran."""
-    reach = [(unit, known.ran(key(unit.path, unit.name))) for unit in units]
+    reach = [(unit, _ran(unit, known)) for unit in units]
     by_cause: dict[str, set[str]] = defaultdict(set)
     for unit, nids in sorted(reach, key=lambda one: len(one[1])):
         if nids:
@@ -153,6 +150,14 @@ def _by_units(units: Iterable[Unit], known: FunctionMap, found: dict[str, tuple[
             evidence = Evidence(why, LIKELY * len(nids) ** -SPREAD, direct=True)
             _add(found, [one for one in nids if one not in seen] if seen else nids, evidence)
             seen.update(nids)
+
+
+def _ran(unit: Unit, known: FunctionMap) -> list[str]:
+    number = key(unit.path, unit.name)
+    if not unit.parts:
+        return known.ran(number)
+    told, *parts = (key(unit.path, one) for one in unit.parts)
+    return known.ran_part(number, told, key(unit.path, unit.name + "#"), parts)
 
 
 def _told(unit: Unit) -> str:

@@ -49,6 +49,7 @@ PROGRAMS = {
     "cd_chunks.py": "cd_chunks.py",
     "pytest_ran.py": "cd_ran.py",
     "syntax_outline.py": "cd_outline.py",
+    "syntax_parts.py": "cd_parts.py",
     "changed_units.py": "cd_units.py",
     "junit_stream.py": "cd_junit.py",
     "junit.py": "cd_junit_report.py",

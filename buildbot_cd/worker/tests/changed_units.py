@@ -7,15 +7,15 @@ The request is JSON: ``base``, the revision before the change (the checkout is w
 keys of units that ran while tests were collected, as base64 (see `pytest_ran.packed`). The program is sent to a worker
 and run at the top of the checkout by the tested project's own Python (3.8 or later), whose syntax its files have.
 
-A function's body counts for what ran it. Anything else in a file is run by its import and has no test of its own:
-there the names that it binds are followed to who uses them, through other modules too; a function that ran during an
-import is followed to what was made with it. Following goes by bare names, so it finds too much rather than too little.
-Comments, layout, order and docstrings without examples are no change.
+A function's body counts for what ran it, part by part. Anything else in a file is run by its import and has no test of
+its own: there the names that it binds are followed to who uses them, through other modules too; a function that ran
+during an import is followed to what was made with it. Following goes by bare names, so it finds too much rather than
+too little. Comments, layout, order and docstrings without examples are no change.
 
-Events: ``unit`` (``path``, ``name``, ``why``) for each unit that may behave differently, with ``later`` if that matters
-only where a ``witness`` (``path``, ``name``) is run by no test; ``read`` (``path``) for each changed file whose units
-are told, with ``inside`` if only bodies of its functions changed, and tests; ``below`` (``path``, ``why``) if every
-test under a folder is concerned; ``end``.
+Events: ``unit`` (``path``, ``name``, ``why``) for each unit that may behave differently, with ``parts`` if that matters
+only to those that ran one of them (first the unit that says that parts are told, see `syntax_parts`); ``read``
+(``path``) for each changed file whose units are told, with ``inside`` if only bodies of its functions changed, and
+tests; ``below`` (``path``, ``why``) if every test under a folder is concerned; ``end``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from buildbot_cd.worker.tests import syntax_outline as syntax
+    from buildbot_cd.worker.tests import syntax_parts as parts
     from buildbot_cd.worker.tests.syntax_outline import Function, Outline, Statement
 
     Name = tuple[str, str]  # a variable of a module: the module's path, and the name
 else:
     try:
         import cd_outline as syntax  # beside this file on a worker
+        import cd_parts as parts
     except ImportError:
         import syntax_outline as syntax
+        import syntax_parts as parts
 
 FILE = "<file>"
 STAR = "*"  # before a name: it means something else only to those who import all names
@@ -83,18 +86,18 @@ class Change:
             parts = parts[:-1] if parts[-1] == "__init__" else parts
             for at in range(len(parts)):
                 self.modules.setdefault(".".join(parts[at:]), []).append(path)
-        self.units: dict[tuple[str, str], tuple[str, bool]] = {}
+        self.units: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
         self.below: dict[str, str] = {}
         self.inside: set[str] = set()  # files in which only bodies of functions and tests changed
         self.values: dict[Name, str] = {}  # variables that mean something else, each with the cause
         self.acts: dict[Name, str] = {}  # functions that an import called and that behave differently
         self.fresh: set[Name] = set()
-        self.later: list[tuple[str, str, str, bool]] = []  # what matters if no test runs the unit itself
-        self.is_later = False
 
-    def unit(self, path: str, name: str, why: str) -> None:
-        """It may behave differently."""
-        self.units.setdefault((path, name), (why, self.is_later))
+    def unit(self, path: str, name: str, why: str, inside: tuple[str, ...] = ()) -> None:
+        """It may behave differently; to those alone that ran one of these parts, if there are any."""
+        before = self.units.get((path, name))
+        if before is None or (before[1] and not inside):
+            self.units[path, name] = (why, inside)
 
     def value(self, path: str, names: Iterable[str], why: str) -> None:
         """These variables of a module mean something else."""
@@ -103,12 +106,20 @@ class Change:
                 self.values[path, name] = why
                 self.fresh.add((path, name))
 
-    def act(self, path: str, name: str, why: str) -> None:
+    def act(self, path: str, name: str, why: str, inside: tuple[str, ...] = ()) -> None:
         """The function behaves differently, and an import called it: so does what was made with it."""
         top = name.partition(".")[0]
-        if (path, top) not in self.acts and (path, top) not in self.values and key(path, name) in self.imported:
+        if (path, top) not in self.acts and (path, top) not in self.values and self.in_import(path, name, inside):
             self.acts[path, top] = why
             self.fresh.add((path, top))
+
+    def in_import(self, path: str, name: str, inside: tuple[str, ...]) -> bool:
+        """Whether an import ran the function; one of these parts, if it told them."""
+        ran = self.imported
+        if key(path, name) not in ran:
+            return False
+        told = inside and key(path, inside[0]) in ran and key(path, name + "#") not in ran
+        return not told or any(key(path, one) in ran for one in inside[1:])
 
     def whole_class(self, path: str, name: str, outlines: Iterable[Outline | None], why: str) -> None:
         """A class is made in another way."""
@@ -128,7 +139,7 @@ class Change:
             self.inside.add(path)
         if new.unbound() - old.unbound():
             self.value(path, [STAR], f"{path} __all__ lists what is not there")
-        self.functions(path, old, new)
+        self.functions(path, old, new, before.split("\n"))
         for name in sorted(old.classes.keys() | new.classes.keys()):
             if old.classes.get(name, ("gone",))[0] != new.classes.get(name, ("gone",))[0]:
                 self.whole_class(path, name, (old, new), f"{path}::{name} is another class")
@@ -147,22 +158,25 @@ class Change:
             if one not in listed:
                 self.statement(path, one, (old, new), f"{path} {told(one)} changed")
 
-    def functions(self, path: str, old: Outline, new: Outline) -> None:
-        """The functions of a changed file."""
+    def functions(self, path: str, old: Outline, new: Outline, source: list[str]) -> None:
+        """The functions of a changed file; ``source`` are the lines of the old one."""
         none = syntax.Function()
         for name in sorted(old.functions.keys() | new.functions.keys()):
             a, b = old.functions.get(name, none), new.functions.get(name, none)
             if (a.body, a.head, a.made) == (b.body, b.head, b.made):
                 continue
             why = f"{path}::{name} changed"
-            self.unit(path, name, why)
+            inside = parts_of(name, a, b, source)
+            self.unit(path, name, why, inside)
+            self.act(path, name, why, inside)
             owner, _, short = name.rpartition(".")
             comes_or_goes = a is none or b is none
             if comes_or_goes and owner:
                 self.whole_class(path, owner, (old, new), why)
             elif comes_or_goes or (a.made != b.made and not owner):
                 self.value(path, [short], why)
-            self.later.append((path, name, why, bool(owner) and a.made != b.made))
+            elif a.made != b.made and not (a.plain and b.plain):
+                self.whole_class(path, owner, (old, new), why)
             if os.path.basename(path) == "conftest.py" and (comes_or_goes or short.startswith("pytest_")):
                 self.below.setdefault(os.path.dirname(path), why)
 
@@ -174,19 +188,6 @@ class Change:
             self.whole_class(path, statement.scope[:-1], outlines, why)
         else:
             self.value(path, statement.binds, why)
-
-    def followed(self) -> None:
-        """Follow what is sure; then what an import, or a decorator of a method, makes of a changed function.
-
-        The latter counts only if no test ran one of these functions itself: tests that did are better witnesses.
-        """
-        self.follow()
-        self.is_later = True
-        for path, name, why, other in self.later:
-            if other:
-                self.whole_class(path, name.rpartition(".")[0], (self.outlines.get(path),), why)
-            self.act(path, name, why)
-        self.follow()
 
     def follow(self) -> None:
         """Go on until no variable is new."""
@@ -315,6 +316,14 @@ def only_inside(old: Outline, new: Outline) -> bool:
     return True
 
 
+def parts_of(name: str, old: Function, new: Function, source: list[str]) -> tuple[str, ...]:
+    """The units of the parts that a change of a function touches, as `syntax_parts.names`; none for all of it."""
+    if (old.head, old.made) != (new.head, new.made):
+        return ()
+    found = parts.changed(old.nodes, new.nodes, source)
+    return () if found is None else tuple(parts.names(name, *found))
+
+
 def told(statement: Statement) -> str:
     """The statement for people."""
     return statement.scope + (", ".join(sorted(statement.binds)[:2]) or "a statement")
@@ -371,14 +380,13 @@ def main() -> int:
     change = Change(texts, imported)
     for path in python:
         change.file(path, decoded(git("show", f"{request['base']}:{path}")), texts[path])
-    change.followed()
+    change.follow()
     for path in touched:
         if not path.endswith(".py"):
-            change.units[path, FILE] = (f"{path} changed", False)
-    for (path, name), (why, later) in change.units.items():
-        say("unit", path=path, name=name, why=why, later=later)
-    for path, name, _, _ in change.later:
-        say("witness", path=path, name=name)
+            change.unit(path, FILE, f"{path} changed")
+    for (path, name), (why, inside) in change.units.items():
+        more = {"parts": inside} if inside else {}
+        say("unit", path=path, name=name, why=why, **more)
     for path in touched:
         if path.endswith((".py", STUB)):
             say("read", path=path, inside=path in change.inside)

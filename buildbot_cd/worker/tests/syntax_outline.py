@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 LOOSE = ("<lambda>", "<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+PLAIN = {
+    *("property", "cached_property", "setter", "getter", "deleter", "staticmethod", "classmethod"),
+    *("lru_cache", "cache", "contextmanager", "asynccontextmanager", "wraps"),
+}
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -45,21 +49,25 @@ class Function:
     """A function that is not inside of another one; overloads and setters of one name count together."""
 
     def __init__(self) -> None:
+        self.nodes: list[Any] = []
         self.body: list[str] = []
         self.head: list[str] = []
         self.made: list[str] = []  # decorators, examples in its docstring
+        self.plain = True  # whether its decorators change only what one gets by its name
         self.inside = Uses()  # what its body mentions
         self.arguments: set[str] = set()  # fixtures are asked for by them
         self.outside = Uses()  # what it takes to define it: decorators, defaults, annotations
 
     def add(self, node: Any) -> None:
         """One definition."""
+        self.nodes.append(node)
         text = ast.get_docstring(node, clean=False)
         body = node.body[1:] if text is not None else node.body
         self.body.append(dumped(body))
         self.head.append(dumped([node.args, node.returns]) + type(node).__name__)
         self.made.append(dumped(node.decorator_list) + (text if text and ">>>" in text else ""))
         arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+        self.plain = self.plain and all(is_plain(one) for one in node.decorator_list)
         inside, outside = Uses(body), Uses(one for one in (*node.decorator_list, node.args, node.returns) if one)
         inside.names -= arguments | {name for part in body for name in assigned(part)}
         self.arguments |= arguments
@@ -130,6 +138,13 @@ def outline(text: str) -> Outline | None:
         return Outline(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError):
         return None
+
+
+def is_plain(decorator: Any) -> bool:
+    """Whether a decorator does nothing to the class around it: who notices that it comes or goes calls the method."""
+    if isinstance(decorator, ast.Call):
+        return is_plain(decorator.func)
+    return getattr(decorator, "attr", getattr(decorator, "id", "")) in PLAIN
 
 
 def dumped(nodes: Iterable[Any]) -> str:

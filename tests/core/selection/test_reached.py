@@ -49,9 +49,9 @@ def function_map(**more: bytes) -> FunctionMap:
     return FunctionMap({nid: Entry(data, 10.0) for nid, data in entries.items()})
 
 
-def change(*units: tuple[str, str], later: bool = False, **more: object) -> UnitChange:
+def change(*units: tuple[str, str], **more: object) -> UnitChange:
     """These units changed."""
-    made = UnitChange([Unit(path, name, f"{path}::{name} changed", later) for path, name in units], whole=True)
+    made = UnitChange([Unit(path, name, f"{path}::{name} changed") for path, name in units], whole=True)
     made.read = {path for path, _ in units if path.endswith(".py")}
     for name, value in more.items():
         setattr(made, name, value)
@@ -113,14 +113,23 @@ def test_a_conftest_may_concern_a_folder() -> None:
     assert set(near.tests) == {C}
 
 
-def test_what_an_import_made_counts_where_no_test_is_a_witness() -> None:
-    """A changed function that only an import ran is followed; one that tests ran has better witnesses."""
-    units = change(("tax.py", "rate"), later=True)
-    assert set(reached(units, function_map(), TESTS).tests) == {B, C}
-    units.witnesses = [("cart.py", "setup")]
-    assert set(reached(units, function_map(), TESTS).tests) == {B, C}
-    units.witnesses = [("cart.py", "total")]
-    assert set(reached(units, function_map(), TESTS).tests) == set()
+def test_a_changed_part_wants_the_tests_that_ran_it() -> None:
+    """And those that ran the function and told no parts, or not of all of it, or of another shape."""
+    parts = ("total#ab", "total#ab#1")
+    units = change(("cart.py", "total"))
+    units.units = [units.units[0]._replace(parts=parts)]
+
+    def ran(*names: str) -> bytes:
+        return blob(*(("cart.py", one) for one in ("total", *names)))
+
+    for more, runs in (
+        (("total#ab", "total#ab#0"), False),
+        (("total#ab", "total#ab#1"), True),
+        (("total#ab", "total#ab#0", "total#"), True),
+        (("total#cd", "total#cd#0"), True),
+        ((), True),
+    ):
+        assert (A in reached(units, function_map(**{A: ran(*more)}), TESTS).tests) is runs
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -77,12 +77,13 @@ class Repository:
     def __init__(self, top: Path) -> None:
         self.top = top
         self.write(SHOP)
-        for words in (
-            ["init", "-q"],
-            ["add", "-A"],
-            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
-        ):
-            subprocess.run(["git", *words], cwd=top, check=True)
+        subprocess.run(["git", "init", "-q"], cwd=top, check=True)
+        self.commit()
+
+    def commit(self) -> None:
+        """Whatever changes after this is the change."""
+        for words in (["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+            subprocess.run(["git", *words], cwd=self.top, check=True)
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write files."""
@@ -96,8 +97,8 @@ class Repository:
         assert old in text
         (self.top / path).write_text(text.replace(old, new))
 
-    def told(self, *imported: tuple[str, str]) -> dict[str, set[str]]:
-        """By kind of event ``path::name`` of each; functions of classes only, without what stands for lambdas."""
+    def events(self, *imported: tuple[str, str]) -> list[dict[str, Any]]:
+        """What is told, if an import ran these units."""
         data = struct.pack(f"<{len(imported)}I", *(key(*one) for one in imported))
         done = subprocess.run(
             [sys.executable, str(PROGRAM.parent / "changed_units.py")],
@@ -108,14 +109,23 @@ class Repository:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        found: dict[str, set[str]] = {"unit": set(), "later": set(), "read": set(), "below": set(), "end": set()}
-        for event in events_in(done.stdout):
+        return events_in(done.stdout)
+
+    def parts(self, path: str, name: str) -> list[str]:
+        """The parts of this function that changed, behind what says that they are told; empty for all of it."""
+        return next(
+            list(one.get("parts", ())) for one in self.events() if (one.get("path"), one.get("name")) == (path, name)
+        )
+
+    def told(self, *imported: tuple[str, str]) -> dict[str, set[str]]:
+        """By kind of event ``path::name`` of each; functions of classes only, without what stands for lambdas."""
+        found: dict[str, set[str]] = {"unit": set(), "read": set(), "below": set(), "end": set()}
+        for event in self.events(*imported):
             name = "::".join(part for part in (event.get("path"), event.get("name")) if part)
-            kind = "later" if event.get("later") else event["event"]
             if event.get("inside"):
                 found.setdefault("inside", set()).add(name)
             if "::<" not in name.replace("::<file>", "") and ".<" not in name:
-                found.setdefault(kind, set()).add(name)
+                found.setdefault(event["event"], set()).add(name)
         return found
 
 
@@ -158,13 +168,44 @@ def test_a_class_attribute_touches_the_class(repository: Repository) -> None:
     assert repository.told()["unit"] == {"shop/cart.py::Cart.add"}
 
 
-def test_what_an_import_made_of_a_function_comes_later(repository: Repository) -> None:
+def test_what_an_import_made_of_a_function_is_followed(repository: Repository) -> None:
     """A function that ran during an import is followed to what was made with it, and to who uses that."""
     repository.change("shop/tax.py", "return 1", "return 2")
-    assert repository.told()["later"] == set()
-    told = repository.told(("shop/tax.py", "other"))
-    assert (told["unit"], told["later"]) == ({"shop/tax.py::other"}, {"shop/cart.py::show"})
-    assert told["witness"] == {"shop/tax.py::other"}
+    assert repository.told()["unit"] == {"shop/tax.py::other"}
+    assert repository.told(("shop/tax.py", "other"))["unit"] == {"shop/tax.py::other", "shop/cart.py::show"}
+
+
+def test_a_part_that_no_import_ran_is_not_followed(repository: Repository) -> None:
+    """Of a function of several parts only those count that the import ran, if it told them."""
+    repository.write({"shop/tax.py": TAX.replace("    return 1", "    if RATE > 9:\n        return 2\n    return 1")})
+    repository.commit()
+    repository.change("shop/tax.py", "return 2", "return 3")
+    told, changed = repository.parts("shop/tax.py", "other")
+    assert changed == f"{told}#1"
+    made = {"shop/tax.py::other", "shop/cart.py::show"}
+    for imported, units in (
+        ((told, told + "#0"), set()),
+        ((told, changed), made),
+        ((), made),
+        ((told, "other#"), made),
+    ):
+        ran = [("shop/tax.py", one) for one in ("other", *imported)]
+        assert repository.told(*ran)["unit"] == {"shop/tax.py::other"} | units
+
+
+def test_a_method_that_gets_another_decorator_touches_its_class(repository: Repository) -> None:
+    """Unless that changes only what one gets by its name: who notices that has run the method."""
+    repository.write(
+        {
+            "shop/cart.py": CART + "\nclass Till(Cart):\n    @property\n    def sum(self):\n        return 1\n"
+            "    @price\n    def day(self):\n        return 1\n    def night(self):\n        return 1\n"
+        }
+    )
+    repository.commit()
+    repository.change("shop/cart.py", "    @property\n", "")
+    assert repository.told()["unit"] == {"shop/cart.py::Till.sum"}
+    repository.change("shop/cart.py", "    @price\n", "")
+    assert repository.told()["unit"] == {f"shop/cart.py::Till.{one}" for one in ("sum", "day", "night")}
 
 
 def test_files_that_are_no_python_are_units(repository: Repository) -> None:

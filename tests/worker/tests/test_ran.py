@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import os
 import struct
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from buildbot_cd.core.selection.function_map import BLIND, FILE, key
+from buildbot_cd.worker.tests import syntax_parts
 from tests.worker.tests.conftest import PROGRAM, events_in
 
 if TYPE_CHECKING:
@@ -91,6 +93,67 @@ def test_a_test_ran_what_it_called(project: Project, python: str) -> None:
     assert key("cart.py", FILE) in found["test_1"]
     assert key("cart.py", "at_import") in found["pytest:test_a.py"]
     assert all(key("cart.py", "at_import") not in keys for nid, keys in found.items() if nid.startswith("test"))
+
+
+SORTED = """
+def sort(x):
+    if x < 0:
+        return 'less'
+    def inner():
+        if x:
+            return 'more'
+        return 'same'
+    return inner()
+
+class Shelf:
+    def put(self, x):
+        # parts of methods too
+        if x:
+            return sort(
+                x,
+            )
+        return None
+"""
+
+
+def test_of_a_function_that_many_tests_run_the_parts_are_told(project: Project, python: str) -> None:
+    """From the fourth test on, each by itself; functions inside of it belong to it; a child's parts count too."""
+    project.write(
+        sorts=SORTED,
+        test_a="import os, pytest, sorts\n@pytest.mark.parametrize('x', [0, 0, 0, -1, 1, 0, 1], ids=[*'abcdefg'])\n"
+        "def test_1(x): sorts.Shelf().put(x) if x else sorts.sort(x)\n"
+        "def test_2():\n    pid = os.fork()\n    if not pid:\n        sorts.sort(-1)\n        os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n",
+    )
+    found = ran(project, python, *(f"pytest:test_a.py::test_1[{one}]" for one in "abcdefg"), "pytest:test_a.py::test_2")
+    shape = syntax_parts.Shape(ast.parse(SORTED).body[0], SORTED.splitlines())
+    if (version := subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout) < "Python 3.12":
+        pytest.skip(f"{version} tells no parts")
+    marker = markers(python, SORTED, "sort")
+
+    def parts(nid: str) -> tuple[bool, bool, list[int]]:
+        told, untold = (key("sorts.py", f"sort#{one}") in found[nid] for one in (marker, ""))
+        return told, untold, [n for n in range(shape.count) if key("sorts.py", f"sort#{marker}#{n}") in found[nid]]
+
+    assert [parts(f"test_1[{one}]") for one in "abc"] == [(False, True, [])] * 3
+    assert parts("test_1[d]") == (True, False, [0, 1])
+    assert [parts(one) for one in ("test_1[e]", "test_1[g]")] == [(True, False, [0, 2, 3, 4])] * 2
+    assert parts("test_1[f]") == (True, False, [0, 2, 3, 5])
+    assert parts("test_2") == (True, False, [0, 1])
+
+
+def markers(python: str, source: str, name: str) -> str:
+    """What stands for the shape of a function there: each version of Python has its own."""
+    program = """if True:
+        import ast, sys, syntax_parts
+        source, name = sys.argv[1:]
+        (node,) = (one for one in ast.parse(source).body if one.name == name)
+        print(syntax_parts.Shape(node, source.splitlines()).marker)
+    """
+    done = subprocess.run(
+        [python, "-c", program, source, name], cwd=RAN.parent, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 def test_a_fixture_counts_for_every_test_that_uses_it(project: Project, python: str) -> None:
