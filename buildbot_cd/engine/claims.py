@@ -76,7 +76,7 @@ def claim(
 
 
 def _look(tx: Tx, run: int, askers: int, pool: int, pace: Pace) -> Look:
-    return tx.runs.look(run, *window(askers, pool, pace))
+    return tx.runs.look(run, window(askers, pool, pace))
 
 
 def _doom(tx: Tx, run: int, found: Look, now: float) -> tuple[str, ...]:

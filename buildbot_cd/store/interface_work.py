@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from buildbot_cd.core.dispatch.offer import Window
     from buildbot_cd.store.rows import (
         AlikeHosts,
         Counts,
@@ -53,12 +54,10 @@ class Runs(Protocol):
         Requirements outside of the run do not count. Raises StoreError if a nid comes twice.
         """
 
-    def look(self, ident: int, most: int, share: float = 0.0, seconds: float = 0.0) -> Look:
-        """What can be claimed: at most ``most`` tests that may run, and as many that wait for others.
+    def look(self, ident: int, window: Window) -> Look:
+        """What can be claimed: as many tests as the window shows that may run, and as many that wait for others.
 
-        More, if so many are less than ``share`` (up to 1) of all that nobody has taken, or if at their mean estimate
-        they would take less than ``seconds``. Both by falling rank and then by position. Nothing of a run that is not
-        RUNNING.
+        Both by falling rank and then by position. Nothing of a run that is not RUNNING.
         """
 
     def take(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from buildbot_cd.core.dispatch.offer import Window
 from buildbot_cd.core.landing.moves import Policy
 from buildbot_cd.core.landing.values import Effect, EffectKind, Gate, Slot, State
 from buildbot_cd.core.rollout.records import Phase
@@ -108,7 +109,7 @@ def test_a_landing_in_test_tells_how_far_its_tests_are(store: MemoryStore) -> No
         ident = land(tx, State.TESTING, Slot.TEST, reason="its checks run")
         run = tx.runs.create("k", "shop", ident, "gate", "h", 1.0)
         tx.runs.plan(run.id, [PlannedTest("a"), PlannedTest("b"), PlannedTest("c")], {}, 2.0, 2.0)
-        tx.runs.take(run.id, "w1", [one.nid for one in tx.runs.look(run.id, 9).ready], 3.0, 99.0)
+        tx.runs.take(run.id, "w1", [one.nid for one in tx.runs.look(run.id, Window(9)).ready], 3.0, 99.0)
         tx.runs.report(run.id, "w1", [TestResult("a", "passed", 0.5), TestResult("b", "failed", 0.5, "boom")], 5.0)
 
     store.transact_now(fill)
@@ -130,7 +131,7 @@ def test_a_run_tells_its_selection_its_bound_and_each_test_with_its_reason(store
     def fill(tx: Tx) -> None:
         run = tx.runs.create("k", "shop", None, "try", "h", 1.0)
         tx.runs.plan(run.id, [PlannedTest("a", 9.0), PlannedTest("b")], told, 9.0, 10.0)
-        tx.runs.take(run.id, "w1", [one.nid for one in tx.runs.look(run.id, 9).ready], 11.0, 99.0)
+        tx.runs.take(run.id, "w1", [one.nid for one in tx.runs.look(run.id, Window(9)).ready], 11.0, 99.0)
         tx.runs.report(run.id, "w1", [TestResult("a", "failed", 8.0, "x" * 30_000)], 22.0)
 
     store.transact_now(fill)

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from buildbot_cd.core.dispatch.offer import Window
 from buildbot_cd.errors import CdError
 from buildbot_cd.store import EngineStore, MemoryStore
 from buildbot_cd.store.rows import PlannedTest, TestResult
@@ -29,7 +30,7 @@ TEXTS = st.one_of(st.sampled_from(["", "plain", "it's", "\x00", "\ud800", "%s {}
 TIMES = st.integers(0, 20).map(float)
 KEYS = st.sampled_from(["k1", "k2", "k3", "k4\x00"])
 NIDS = st.sampled_from(["t1", "t2", "t3", "t4", "t5"])
-SHARES = st.sampled_from([0.0, 0.5, 1.0])
+WINDOWS = st.builds(Window, st.integers(0, 2), st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 2.0]))
 WORKERS = st.sampled_from(["w1", "w2"])
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), TEXTS)
 JSON = st.dictionaries(st.sampled_from(["a", "b", "\x00"]), st.one_of(SCALARS, st.lists(SCALARS, max_size=3)))

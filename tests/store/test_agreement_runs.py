@@ -23,17 +23,18 @@ from tests.store.agreement import (
     NIDS,
     RESULTS,
     RUNS,
-    SHARES,
     TESTS,
     TEXTS,
     TIMES,
     WANTED,
+    WINDOWS,
     WORKERS,
     Agreement,
     agree,
 )
 
 if TYPE_CHECKING:
+    from buildbot_cd.core.dispatch.offer import Window
     from buildbot_cd.store import Tx
 
 
@@ -57,10 +58,10 @@ class RunAgreement(Agreement):
     def run_planned_badly(self, ident: int, test: list[PlannedTest]) -> None:
         self.same(lambda tx: tx.runs.plan(ident, [*test, test[0]], {}, None, 5.0))
 
-    @rule(ident=RUNS, worker=WORKERS, at=TIMES, most=st.integers(0, 3), along=st.integers(0, 2), share=SHARES)
-    def run_claimed(self, ident: int, worker: str, at: float, most: int, along: int, share: float) -> None:
+    @rule(ident=RUNS, worker=WORKERS, at=TIMES, most=st.integers(0, 3), along=st.integers(0, 2), window=WINDOWS)
+    def run_claimed(self, ident: int, worker: str, at: float, most: int, along: int, window: Window) -> None:
         def claim(tx: Tx) -> object:
-            seen = tx.runs.look(ident, 1, share)
+            seen = tx.runs.look(ident, window)
             nids = [test.nid for test in (*seen.ready[:most], *seen.waiting[:along])]
             return seen, tx.runs.take(ident, worker, nids, at, at + 3)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from buildbot_cd.core.dispatch.offer import Window
 from buildbot_cd.core.landing.values import Gate, Slot
 from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store import EngineStore, SlotTaken
@@ -83,7 +84,7 @@ def test_every_test_is_claimed_once(engine: sa.Engine) -> None:
     store.transact_now(lambda tx: tx.runs.plan(run.id, planned, {}, None, 0.0))
 
     def three(tx: Tx, name: str) -> tuple[PlannedTest, ...]:
-        ready = tx.runs.look(run.id, 10).ready
+        ready = tx.runs.look(run.id, Window(10)).ready
         return tx.runs.take(run.id, name, [test.nid for test in ready[:3]], 1.0, 9.0)
 
     def work(name: str) -> list[str]:

@@ -30,7 +30,7 @@ PLANS = st.tuples(
         st.builds(
             PlannedTest,
             st.just(f"t{number}"),
-            st.sampled_from([0.1, 4.0]),
+            st.sampled_from([0.125, 4.0]),
             st.sampled_from([0.0, 1.0, 2.0]),
             st.sampled_from([(), (f"t{number - 1}",), (f"t{number - 1}",), (f"t{number - 2}", f"t{number - 1}")]),
             st.sampled_from([None, None, None, "db"]),

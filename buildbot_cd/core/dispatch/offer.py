@@ -97,30 +97,34 @@ OFFERED = 100
 OFFERED_EACH = 20
 """and so many more for each that asks: but at least enough for their chunks,"""
 
-SPARE = 1.5
-"""and half of that again: some are faster than others, and some may not take what comes first."""
+SPARE = 1.1
+"""and a tenth of that again: some may not take what comes first."""
 
 
 class Window(NamedTuple):
-    """How much of a queue's beginning a claim is shown, as `shown` understands it."""
+    """How much of a queue's beginning a claim is shown: ``most`` tests.
+
+    More, if these take less than ``seconds``, or less than ``share`` of the seconds of all that nobody has taken.
+    """
 
     most: int
-    share: float
-    seconds: float
+    share: float = 0.0
+    seconds: float = 0.0
+
+    def shown(self, estimates: Sequence[float], remaining: float) -> int | None:
+        """How many of the tests with these estimates, which are the queue's first; None if there should be more."""
+        enough = max(self.seconds, self.share * remaining)
+        total = 0.0
+        for number, one in enumerate(estimates):
+            if number >= self.most and total >= enough:
+                return number
+            total += one
+        return len(estimates) if len(estimates) >= self.most and total >= enough else None
 
 
 def window(askers: int, pool: int, pace: Pace) -> Window:
     """What is shown to so many that ask together, of ``pool`` workers in all."""
     return Window(OFFERED + OFFERED_EACH * askers, SPARE * askers / (pace.k * pool), SPARE * askers * pace.least)
-
-
-def shown(most: int, share: float, seconds: float, count: int, remaining: float) -> int:
-    """How many of ``count`` tests that are estimated to take ``remaining`` seconds: ``most``, or more.
-
-    More, if that is less than their ``share``, or if at their mean estimate so many would take less than ``seconds``.
-    """
-    enough = seconds / remaining if remaining > 0 else 1.0
-    return max(most, math.ceil(count * min(max(share, enough), 1.0)))
 
 
 def warm(overhead: float) -> Pace:

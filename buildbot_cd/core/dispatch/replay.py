@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from buildbot_cd.core.dispatch.chunks import assign
-from buildbot_cd.core.dispatch.offer import Asker, Offer, Other, Ready, Waiting, shown, window
+from buildbot_cd.core.dispatch.offer import Asker, Offer, Other, Ready, Waiting, window
 from buildbot_cd.core.dispatch.speeds import Speed, relative, watched
 
 if TYPE_CHECKING:
@@ -195,9 +195,9 @@ class _Queue:
         self._taken: set[str] = set()
 
     def offer(self, window: Window, others: Sequence[Other]) -> Offer:
-        most = shown(*window, len(self.ready) + len(self._blocked), self.remaining)
+        most = window.shown([self.seconds[nid] for _, _, nid in self.ready], self.remaining)
         ready = [self._tests[nid] for _, _, nid in self.ready[:most]]
-        blocked = [nid for _, _, nid in self._blocked[:most]]
+        blocked = [nid for _, _, nid in self._blocked[: max(window.most, len(ready))]]
         waiting = [Waiting(self._tests[nid], self._needs[nid], self._unmet[nid]) for nid in blocked]
         return Offer(ready, self.remaining, others, waiting)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from buildbot_cd.core.dispatch.offer import shown
 from buildbot_cd.store.errors import missing
 from buildbot_cd.store.forms.runs import cannot_take
 from buildbot_cd.store.rows import (
@@ -27,6 +26,7 @@ from buildbot_cd.store.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from buildbot_cd.core.dispatch.offer import Window
     from buildbot_cd.store.memory.tables import Tables
 
 
@@ -40,20 +40,18 @@ class MemoryClaims:
         self._existing(ident)
         return tuple(test for (run, _), test in self._tables.run_tests.items() if run == ident)
 
-    def look(self, ident: int, most: int, share: float = 0.0, seconds: float = 0.0) -> Look:
+    def look(self, ident: int, window: Window) -> Look:
         if self._existing(ident).state is not RunState.RUNNING:
             return Look((), (), 0.0, ())
         waiting = [test for test in self.tests(ident) if test.state is WorkState.WAITING]
         unmet = {test.nid: len(self._open(ident, test)) for test in waiting}
         ordered = sorted(waiting, key=lambda test: (-test.rank, test.position))
         remaining = sum(test.estimate for test in waiting)
-        most = shown(most, share, seconds, len(waiting), remaining)
-        return Look(
-            tuple(_queued(test, 0) for test in ordered if not unmet[test.nid])[:most],
-            tuple(_queued(test, unmet[test.nid]) for test in ordered if unmet[test.nid])[:most],
-            remaining,
-            self._holders(ident),
-        )
+        ready = [_queued(test, 0) for test in ordered if not unmet[test.nid]]
+        ready = ready[: window.shown([test.estimate for test in ready], remaining)]
+        blocked = [_queued(test, unmet[test.nid]) for test in ordered if unmet[test.nid]]
+        blocked = blocked[: max(window.most, len(ready))]
+        return Look(tuple(ready), tuple(blocked), remaining, self._holders(ident))
 
     def _open(self, ident: int, test: RunTest) -> set[str]:
         """What the test still waits for."""

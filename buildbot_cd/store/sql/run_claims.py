@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from buildbot_cd.core.dispatch.offer import shown
 from buildbot_cd.store.forms.runs import cannot_take
 from buildbot_cd.store.rows import Holder, Look, PlannedTest, QueuedTest, WorkState
 from buildbot_cd.store.schema import run_need
@@ -19,11 +18,13 @@ from buildbot_cd.store.text import clean, from_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from buildbot_cd.core.dispatch.offer import Window
     from buildbot_cd.store.rows import Share
 
 _WAITING = table.c.state == WorkState.WAITING.value
 _CLAIMED = table.c.state == WorkState.CLAIMED.value
 _SHOWN = [table.c[one] for one in ("nid", "position", "estimate", "rank", "group", "avoid_worker", "crashes", "unmet")]
+_BEST = (table.c.rank.desc(), table.c.position)
 _FREE = {
     "state": WorkState.WAITING.value,
     "worker": None,
@@ -39,25 +40,27 @@ class RunClaims:
     def __init__(self, conn: sa.Connection) -> None:
         self._conn = conn
 
-    def look(self, run: int, most: int, share: float, seconds: float) -> Look:
+    def look(self, run: int, window: Window) -> Look:
         """See `interface_work.Runs.look`."""
-        best = (table.c.rank.desc(), table.c.position)
         open_ = (table.c.run == run) & _WAITING
-        total = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(table.c.estimate), 0.0)).where(open_)
-        count, remaining = self._conn.execute(total).one()
-        most = shown(most, share, seconds, count, remaining)
-        ready = sa.select(*_SHOWN).where(open_ & (table.c.unmet == 0)).order_by(*best).limit(most)
-        waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*best).limit(most)
-        names = [column.name for column in _SHOWN]
-        return Look(
-            tuple(QueuedTest(**dict(zip(names, row, strict=True))) for row in self._conn.execute(ready)),
-            tuple(
-                QueuedTest(requires=tuple(from_json(row[-1])), **dict(zip(names, row[:-1], strict=True)))
-                for row in self._conn.execute(waits)
-            ),
-            float(remaining),
-            self._holders(run),
-        )
+        total = sa.select(sa.func.coalesce(sa.func.sum(table.c.estimate), 0.0)).where(open_)
+        remaining = float(self._conn.execute(total).scalar_one())
+        ready = self._ready(open_ & (table.c.unmet == 0), window, remaining)
+        waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*_BEST)
+        rows = self._conn.execute(waits.limit(max(window.most, len(ready)))).tuples()
+        return Look(tuple(ready), tuple(_waiting(*row) for row in rows), remaining, self._holders(run))
+
+    def _ready(self, which: sa.ColumnElement[bool], window: Window, remaining: float) -> list[QueuedTest]:
+        """Read in parts, each as long as all before it, until there is enough to show."""
+        found: list[QueuedTest] = []
+        query, size = sa.select(*_SHOWN).where(which).order_by(*_BEST), max(window.most, 1)
+        while True:
+            rows = self._conn.execute(query.offset(len(found)).limit(size)).tuples().all()
+            found += [QueuedTest(*row[:-1]) for row in rows]
+            number = window.shown([one.estimate for one in found], remaining)
+            if number is not None or len(rows) < size:
+                return found[:number]
+            size = len(found)
 
     def _holders(self, run: int) -> tuple[Holder, ...]:
         c = table.c
@@ -181,6 +184,11 @@ class RunClaims:
         handed = {"worker": table.c.copied_to, "copied_to": None, "started_at": None}
         plain = self._conn.execute(sa.update(table).where(which & table.c.copied_to.is_(None)).values(**_FREE)).rowcount
         return plain + self._conn.execute(sa.update(table).where(copied).values(**handed)).rowcount
+
+
+def _waiting(*row: Any) -> QueuedTest:
+    *shown, unmet, requires = row
+    return QueuedTest(*[*shown, tuple(from_json(requires)), unmet])
 
 
 def _later(until: float) -> sa.Case[Any]:

@@ -22,6 +22,7 @@ from buildbot_cd.store.wanted import limited
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from buildbot_cd.core.dispatch.offer import Window
     from buildbot_cd.store.rows import PlannedTest, TestResult
 
 
@@ -86,10 +87,10 @@ class SqlRuns:
         self._queue.fill(ident, tests)
         return True
 
-    def look(self, ident: int, most: int, share: float = 0.0, seconds: float = 0.0) -> Look:
+    def look(self, ident: int, window: Window) -> Look:
         if self._state(ident) is not RunState.RUNNING:
             return Look((), (), 0.0, ())
-        return self._claims.look(ident, most, share, seconds)
+        return self._claims.look(ident, window)
 
     def take(
         self, ident: int, worker: str, nids: Sequence[str], at: float, lease_until: float

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildbot_cd.core.dispatch import Asker, Offer, Other, Pace, Ready, Waiting, Work, assign, ranks, restarted, warm
+from buildbot_cd.core.dispatch.offer import Window
 from buildbot_cd.testing.suites import suites
 
 PACE = warm(0.3)
@@ -224,3 +225,17 @@ def test_a_small_suite_is_shared_by_all_that_ask_together() -> None:
     shares = assign([Asker("a"), Asker("b")], Offer(ready, 1.0), warm(1.0))
     assert sorted(len(one) for one in shares.values()) == [50, 50]
     assert [len(one) for one in assign([Asker("a")], Offer(ready, 1.0), warm(1.0)).values()] == [100]
+
+
+@given(st.lists(st.floats(0.01, 9), max_size=30), st.integers(0, 5), st.floats(0, 1), st.floats(0, 9))
+def test_a_claim_is_shown_no_more_than_it_needs(seconds: list[float], most: int, share: float, least: float) -> None:
+    """The first tests that are as many, and as long in all, as was asked for: one less would not do."""
+    window, total = Window(most, share, least), sum(seconds)
+    number = window.shown(seconds, total)
+    enough = max(share * total, least)
+    if number is None:
+        assert len(seconds) < most or total < enough * (1 + 1e-9)
+        return
+    assert number >= most
+    assert sum(seconds[:number]) >= enough
+    assert number == most or sum(seconds[: number - 1]) < enough
