@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from buildbot_cd.core.landing.values import Gate
 from buildbot_cd.core.selection.budget import Catch
 from buildbot_cd.engine import views
 from buildbot_cd.store import EngineStore, MemoryStore, upgrade
-from buildbot_cd.store.rows import PlannedTest, TestResult
+from buildbot_cd.store.rows import EscapeState, PlannedTest, TestResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,27 @@ def learn(tx: Tx) -> None:
     tx.learnt.put_map("shop", {"p:a::y": b"1234"}, NOW - DAY)
     for run, needed in ((1, 50.0), (2, 200.0), (3, 9000.0)):
         tx.learnt.caught("shop", Catch(run, NOW - DAY, needed, 9000.0))
+
+
+def test_what_escapes_propose_is_listed_once(store: MemoryStore | EngineStore) -> None:
+    """By rule, with all that it would have prevented; escapes without a rule propose nothing."""
+
+    def escape(tx: Tx) -> None:
+        run = ran(tx, "1", {"t1": ("failed", 1.0)}, kind="backstop")
+        for number, (rule, patch) in enumerate((("a", "1"), ("b", "2"), ("", ""), ("b", "4"))):
+            made = tx.escapes.add("shop", f"t{number}", run, NOW + number, "0", [7, 8])
+            told = {"rule": rule, "patch": patch, "missing_tag": "tax"}
+            tx.escapes.update(replace(made, state=EscapeState.FOUND, culprit=7, told=told))
+
+    store.transact_now(escape)
+    rows = store.read_now(lambda tx: views.proposals_view(tx, "shop", lens()))
+    assert rows is not None
+    assert [(one["rule"], one["patch"], one["tests"], one["landings"]) for one in rows] == [
+        ("b", "4", ["t1", "t3"], [7]),
+        ("a", "1", ["t0"], [7]),
+    ]
+    assert (len(rows[0]["escapes"]), rows[0]["found_at"], rows[0]["missing_tag"]) == (2, NOW + 3, "tax")
+    assert store.read_now(lambda tx: views.proposals_view(tx, "other", lens())) is None
 
 
 def test_each_test_of_the_newest_plan_with_what_is_known_of_it(store: MemoryStore | EngineStore) -> None:

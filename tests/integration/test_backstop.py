@@ -68,6 +68,8 @@ def test_an_escape_ends_in_culprit_missing_tag_and_rule(yard: Yard, monkeypatch:
     assert found["probability"] >= 0.99
     assert (found["missing_tag"], found["reason"]) == ("tax", f"missing tag tax on landing 2 ({bad[:12]})")
     assert found["rule"] == "- {paths: [rates.txt], tags: [tax]}"
+    (proposal,) = yard.site.get("cd/gates/trunk/proposals")["proposals"]
+    assert (proposal["rule"], proposal["escapes"], proposal["landings"]) == (found["rule"], [found["id"]], [2])
     (incident,) = yard.site.get("cd/incidents")["incidents"]
     assert (incident["cause"], incident["landing"], incident["state"]) == ("escape", 2, "open")
     assert incident["test"] == "pytest:tests/test_tax.py::test_rate"

@@ -12,7 +12,7 @@ from buildbot_cd.cli.asking.words import ago, plain, table
 from buildbot_cd.errors import CdError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HELP = "failures that the gate missed: the landing to blame, the missing tag, the rule that would have told"
 
@@ -21,6 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
     options(parser)
     parser.add_argument("escape", nargs="?", type=int, help="the number of one, to see all of it")
+    parser.add_argument("--rules", action="store_true", help="list the rules that all of them propose, each once")
     parser.add_argument("--patch", action="store_true", help="print only the patch of that one, for git apply")
 
 
@@ -29,6 +30,8 @@ def run(given: argparse.Namespace) -> int:
     client = Client.of(given)
     if given.patch and given.escape is None:
         raise CdError("--patch needs the number of an escape")
+    if given.rules:
+        return _rules(client.rows(f"gates/{client.gate(given.gate)['name']}/proposals", "proposals"), given.json)
     rows = client.rows("escapes" if given.escape is None else f"escapes/{given.escape}", "escapes")
     if given.patch:
         print(rows[0]["patch"], end="")
@@ -41,6 +44,20 @@ def run(given: argparse.Namespace) -> int:
         table(["escape", "found", "state", "test", "what is known"], [_row(one) for one in rows])
     else:
         print("nothing that the gate let through has failed since")
+    return 0
+
+
+def _rules(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
+    """The list of proposed rules: whoever takes one up applies the patch of one of its escapes."""
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    elif rows:
+        table(
+            ["escapes", "newest", "rule"],
+            [[", ".join(map(str, one["escapes"])), ago(one["found_at"]), one["rule"]] for one in rows],
+        )
+    else:
+        print("no rule would have told of what the gate let through")
     return 0
 
 

@@ -54,8 +54,10 @@ class _Names:
 
     def of(self, test: Test) -> tuple[str, ...]:
         """The nids that this test requires."""
-        if all(name in self._paths for name in test.requires):  # nearly always
-            return tuple(dict.fromkeys(test.requires))
+        paths = self._paths
+        direct = [name if name in paths else f"pytest:{name}" for name in test.requires]
+        if paths.keys() >= set(direct):  # nearly always
+            return tuple(dict.fromkeys(direct))
         needs: dict[str, None] = {}
         for name in test.requires:
             if name not in self._known:

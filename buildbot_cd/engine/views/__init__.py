@@ -5,6 +5,7 @@ docs/reference/data-api.md has the fields. Each is a plain function of an open t
 """
 
 from buildbot_cd.engine.views.capacity import capacity_view
+from buildbot_cd.engine.views.escapes import proposals_view
 from buildbot_cd.engine.views.gates import Lens, Memory, gate_view, gates_view, history_view
 from buildbot_cd.engine.views.hosts import fleet_view, host_row
 from buildbot_cd.engine.views.incidents import incident_row, incident_view, incidents_view
@@ -40,6 +41,7 @@ __all__ = [
     "landing_view",
     "landings_view",
     "learnt_view",
+    "proposals_view",
     "pusher_view",
     "rollout_row",
     "rollout_view",

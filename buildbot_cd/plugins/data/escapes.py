@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``cd/escapes``: failures that the gate missed."""
+"""``cd/escapes``: failures that the gate missed; ``cd/gates/<gate>/proposals``: the rules that they propose."""
 # ruff: noqa: ARG002, D102 - `plugins.data.base` tells what each method means, and gives all of them the same arguments
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.data import base, types
 
-from buildbot_cd.engine.views.escapes import escape_view, escapes_view
-from buildbot_cd.plugins.data.base import CdEndpoint, OfId
+from buildbot_cd.engine.views.escapes import escape_view, escapes_view, proposals_view
+from buildbot_cd.plugins.data.base import CdEndpoint, OfGate, OfId
 from buildbot_cd.plugins.data.entities import entity
 from buildbot_cd.plugins.data.fields import Json, Number, ids, maybe, texts
 
@@ -67,5 +67,34 @@ class CdEscape(base.ResourceType):
         reason = types.String()
         ended_at = maybe(Number())
         version = types.Integer()
+
+    entityType = entity(EntityType, name)
+
+
+class ProposalsEndpoint(OfGate):
+    """The rules that a gate's escapes propose."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ["/cd/gates/s:gate/proposals"]
+    look = staticmethod(proposals_view)
+
+
+class CdProposal(base.ResourceType):
+    """A rule that would have run tests which the gate missed."""
+
+    name = "cd_proposal"
+    plural = "proposals"
+    endpoints = [ProposalsEndpoint]
+
+    class EntityType(types.Entity):
+        """Its fields."""
+
+        rule = types.String()
+        patch = types.String()
+        missing_tag = types.String()
+        escapes = ids()
+        tests = texts()
+        landings = ids()
+        found_at = Number()
 
     entityType = entity(EntityType, name)

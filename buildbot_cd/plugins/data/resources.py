@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """All resource types, and nothing else: Buildbot makes one of every resource type that it finds in this module."""
 
-from buildbot_cd.plugins.data.escapes import CdEscape
+from buildbot_cd.plugins.data.escapes import CdEscape, CdProposal
 from buildbot_cd.plugins.data.gates import CdGate, CdHistory, CdPusher
 from buildbot_cd.plugins.data.incidents import CdIncident
 from buildbot_cd.plugins.data.landings import CdEffect, CdLanding, CdTransition
@@ -20,6 +20,7 @@ __all__ = [
     "CdIncident",
     "CdLanding",
     "CdLearnt",
+    "CdProposal",
     "CdPusher",
     "CdRollout",
     "CdRun",

@@ -32,6 +32,7 @@ SECTION = {
     "cd_pusher": "Pushers",
     "cd_trust": "Trust",
     "cd_escape": "Escapes",
+    "cd_proposal": "Proposals",
     "cd_suite": "Suite",
     "cd_learnt": "Learnt",
     "cd_capacity": "Capacity",
