@@ -11,6 +11,7 @@ What is built carries the hash of its sources, so that nothing is built twice.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -71,6 +72,9 @@ def build(*, modules: bool = False) -> bool:
     if current:
         return False
     _run([npm, "run", "--silent", "build"])
+    for path in [*STATIC.glob("*.js"), *STATIC.glob("*.css")]:
+        # A master that compressed them for each browser anew would be busy with it while the page waits.
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     STAMP.write_text(wanted, "utf-8")
     return True
 

@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from buildbot.www.plugin import Application
 from twisted.python import log
 from twisted.web import static
-from twisted.web.resource import EncodingResourceWrapper
-from twisted.web.server import GzipEncoderFactory
 
 import buildbot_cd
 
 STATIC = Path(__file__).parent / "static"
 BUNDLE = ("scripts.js", "styles.css")
+_GZIP = re.compile(rb"(?:^|[\s,])gzip(?:$|[\s,])")
 MISSING = (
     "cd: the pages are not shown, because their bundle has not been built. A wheel of buildbot_cd has it; "
     "in a source checkout, install Node 20 or newer and run `make ui`"
@@ -38,9 +38,14 @@ class Revalidated(static.File):
     render_HEAD = render_GET
 
     def getChild(self, path: bytes, request: Any) -> Any:
-        """The file of this name, compressed for browsers that take it so."""
+        """The file of this name; the one that was compressed when it was built, for browsers that take it so."""
         child = super().getChild(path, request)
-        return EncodingResourceWrapper(child, [GzipEncoderFactory()]) if isinstance(child, Revalidated) else child
+        if not isinstance(child, Revalidated):
+            return child
+        request.setHeader(b"vary", b"accept-encoding")
+        packed = Revalidated(f"{child.path}.gz")
+        accepted = b",".join(request.requestHeaders.getRawHeaders(b"accept-encoding", []))
+        return packed if packed.isfile() and _GZIP.search(accepted) else child
 
 
 class Pages(Application):

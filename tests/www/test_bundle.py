@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from buildbot.plugins.db import get_plugins
-from twisted.web.resource import EncodingResourceWrapper
 from twisted.web.test.requesthelper import DummyRequest
 
 from buildbot_cd.plugins import configurator
@@ -90,16 +89,22 @@ def test_every_style_is_our_own(built: Path) -> None:
     assert foreign == []
 
 
-def test_browsers_ask_each_time_and_get_it_compressed(built: Path) -> None:
-    """The names never change, so a new version must not hide behind an old copy."""
+@pytest.mark.parametrize(
+    ("accepts", "packed"), [(b"gzip, deflate, br", True), (b"br", False), (b"gzip;q=0", False), (None, False)]
+)
+def test_browsers_ask_each_time_and_get_what_they_take(built: Path, accepts: bytes | None, packed: bool) -> None:
+    """The names never change, so a new version must not hide behind an old copy; compressed when it was built."""
     request = DummyRequest([b"scripts.js"])
-    request.requestHeaders.setRawHeaders(b"accept-encoding", [b"gzip"])
-    child = Pages().resource.getChild(b"scripts.js", request)
-    assert isinstance(child, EncodingResourceWrapper)
-    assert child.getEncoder(request) is not None
-    child.original.render_GET(request)
-    assert request.responseHeaders.getRawHeaders(b"cache-control") == [b"no-cache"]
-    assert request.responseHeaders.getRawHeaders(b"content-encoding") == [b"gzip"]
+    if accepts is not None:
+        request.requestHeaders.setRawHeaders(b"accept-encoding", [accepts])
+    Pages().resource.getChild(b"scripts.js", request).render_GET(request)
+    told = dict(request.responseHeaders.getAllRawHeaders())
+    assert told[b"Cache-Control"] == [b"no-cache"]
+    assert told[b"Vary"] == [b"accept-encoding"]
+    assert told.get(b"Content-Encoding") == ([b"gzip"] if packed else None)
+    assert b"javascript" in told[b"Content-Type"][0]
+    content = b"".join(request.written)
+    assert (gzip.decompress(content) if packed else content) == (built / "scripts.js").read_bytes()
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, folder: Path, www: Any) -> tuple[dict[str, Any], list[str]]:

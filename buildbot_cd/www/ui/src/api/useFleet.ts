@@ -49,8 +49,8 @@ export function useFleet(rollout: number): [Resource<Fleet>, FleetModel | null] 
 }
 
 /** The looks of the judge: those that were, and each new one as it comes. */
-export function useSamples(rollout: number): [Resource<Sample>, Sample[]] {
-  const read = useResource<Sample>(`cd/rollouts/${rollout}/samples`, 'samples');
+export function useSamples(rollout: number, wanted: boolean): [Resource<Sample>, Sample[]] {
+  const read = useResource<Sample>(wanted ? `cd/rollouts/${rollout}/samples` : null, 'samples');
   const [fresh, setFresh] = useState<Sample[]>([]);
   useEffect(() => {
     setFresh([]);

@@ -67,18 +67,26 @@ export function useResource<T>(path: string | null, key: string, events: string[
   useEffect(() => {
     if (path === null) return undefined;
     let timer: number | undefined;
+    const now = () => {
+      timer = undefined;
+      load();
+    };
     const soon = (key: string) => {
       if (NAMED.test(key) && !wanted.split(' ').includes(key)) return;
-      timer ??= window.setTimeout(
-        () => {
-          timer = undefined;
-          load();
-        },
-        Math.max(pause, BUSY.test(key) ? SETTLE_BUSY : SETTLE),
-      );
+      timer ??= window.setTimeout(now, Math.max(pause, BUSY.test(key) ? SETTLE_BUSY : SETTLE));
     };
     const ends = wanted === '' ? [] : wanted.split(' ').map((event) => live.subscribe(event, soon));
-    ends.push(live.watch(() => live.state === 'up' && load()));
+    // After a loss at once; after the first connection what was missed is a moment's, and the page is still being drawn.
+    let lost = live.state === 'down';
+    ends.push(
+      live.watch(() => {
+        if (live.state === 'up') {
+          if (lost) load();
+          else timer ??= window.setTimeout(now, SETTLE_BUSY);
+        }
+        lost = live.state === 'down';
+      }),
+    );
     const seen = () => document.visibilityState === 'visible' && load();
     document.addEventListener('visibilitychange', seen);
     const poll = window.setInterval(() => live.state === 'down' && document.visibilityState === 'visible' && load(), WITHOUT_LINK);

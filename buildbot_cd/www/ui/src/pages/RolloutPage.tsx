@@ -24,11 +24,13 @@ import { useTheme } from '../parts/useTheme';
 export function RolloutPage() {
   const id = Number(useParams().id);
   const rollouts = useResource<Rollout>(`cd/rollouts/${id}`, 'rollouts', [`cd/rollouts/${id}/*`]);
-  // All are asked for at once: the id is known before the first answer.
+  const fleet = useFleet(id);
+  // What is looked at first comes first: the rollout with its newest verdict, and the hosts.
+  const rest = fleet[0].data !== null || fleet[0].error !== null;
   const parts = {
-    verdicts: useResource<Verdict>(`cd/rollouts/${id}/verdicts`, 'verdicts', [`cd/rollouts/${id}/verdict`]),
-    fleet: useFleet(id),
-    samples: useSamples(id),
+    verdicts: useResource<Verdict>(rest ? `cd/rollouts/${id}/verdicts` : null, 'verdicts', [`cd/rollouts/${id}/verdict`]),
+    fleet,
+    samples: useSamples(id, rest),
   };
   return (
     <Shell title={`Rollout ${id}`}>
