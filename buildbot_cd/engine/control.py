@@ -58,7 +58,7 @@ ACTIONS: Mapping[str, Mapping[str, Action]] = {
         "halt": Action(reason=True),
         "resume": Action(),
         "adopt": Action(reason=True),
-        "quarantine": Action(reason=True, until=True, more=("test", "owner")),
+        "quarantine": Action(reason=True, until=True, more=("test", "mender")),
         "end_quarantine": Action(more=("test",)),
     },
     "landing": {
@@ -195,7 +195,7 @@ async def _order_quarantine(engine: Engine, order: Order, now: float) -> None:
         await engine.store.transact(end_quarantine(engine.gate, test))
         return
     until = order.until if order.until is not None else now + USUAL_QUARANTINE
-    owner = str(order.more["owner"])
+    owner = str(order.more["mender"])
     await engine.store.transact(put_in_quarantine(engine.gate, test, owner, order.reason, order.by, now, until))
 
 
