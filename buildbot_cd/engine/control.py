@@ -65,7 +65,7 @@ async def _order_quarantine(engine: Engine, order: Order, now: float) -> None:
         await engine.store.transact(end_quarantine(engine.gate, test))
         return
     until = order.until if order.until is not None else now + USUAL_QUARANTINE
-    owner = str(order.more["owner"])
+    owner = str(order.more["mender"])
     await engine.store.transact(put_in_quarantine(engine.gate, test, owner, order.reason, order.by, now, until))
 
 

@@ -43,7 +43,7 @@ ACTIONS: Mapping[str, Mapping[str, Action]] = {
         "halt": Action(reason=True),
         "resume": Action(),
         "adopt": Action(reason=True),
-        "quarantine": Action(reason=True, until=True, more=("test", "owner")),
+        "quarantine": Action(reason=True, until=True, more=("test", "mender")),
         "end_quarantine": Action(more=("test",)),
     },
     "landing": {

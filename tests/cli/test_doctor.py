@@ -14,7 +14,8 @@ from buildbot_cd.cli import main
 MASTER = """\
 from buildbot.plugins import schedulers, util, worker
 c = BuildmasterConfig = {"buildbotURL": "http://127.0.0.1:9/", "buildbotNetUsageData": None}
-c["workers"] = [worker.Worker("git-1", "secret")]
+with open("password") as beside:
+    c["workers"] = [worker.Worker("git-1", beside.read())]
 c["builders"] = [util.BuilderConfig(name="tests", workernames=["git-1"], factory=util.BuildFactory())]
 c["schedulers"] = [schedulers.ForceScheduler(name="force", builderNames=["tests"])]
 c["protocols"] = {"pb": {"port": "tcp:0:interface=127.0.0.1"}}
@@ -31,6 +32,7 @@ checks: [{builder: tests}]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A master's folder with a configuration that knows nothing of us."""
+    (tmp_path / "password").write_text("secret")
     (tmp_path / "master.cfg").write_text(MASTER)
     return tmp_path
 

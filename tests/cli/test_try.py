@@ -108,6 +108,8 @@ def test_nothing_is_sent_that_must_not_be(checkout: Path, sent: Path, capsys: py
     assert "missing tags: cart" in capsys.readouterr().out
     assert call(checkout, "--tags", "cart", "--password-file", "nosuch") == 1
     assert "--password-file nosuch: " in capsys.readouterr().err
+    assert call(checkout, "--tags", "cart") == 1
+    assert "which master tries it? Name it with --master HOST:PORT" in capsys.readouterr().err
     assert not sent.exists()
 
 

@@ -200,6 +200,11 @@ def _live(yard: Yard, heard: Listener) -> None:
     yard.comes_to("live", 1)
     assert one(yard, "cd/rollouts/1")["promoted"] == "half: by anonymous: traffic is too low to tell more"
     assert main(words) == 1  # nothing is watched any more
+    flaky = ["quarantine", "pytest:tests/test_app.py::test_last", "--master", yard.site.url]
+    assert main([*flaky, "--owner", "ada", "--reason", "waits for the clock"]) == 0
+    (kept,) = one(yard, "cd/gates/trunk/trust")["quarantines"]
+    assert (kept["owner"], kept["by"]) == ("ada", "anonymous")
+    assert main([*flaky, "--end"]) == 0
     heard.wait_for(lambda event: event[0] == "cd/landings/1/live", "the landing to be told live")
     heard.wait_for(lambda event: event[0] == "cd/rollouts/1/done", "the end of the rollout")
     told = [body for key, body in heard.events if key == "cd/rollouts/1/hosts"]

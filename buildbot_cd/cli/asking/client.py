@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from buildbot_cd.errors import CdError, ControlRefused
 
@@ -85,9 +85,10 @@ class Client:
 
     def gate(self, name: str | None = None) -> Row:
         """The gate of that name, or the only one."""
-        found = self.rows("gates", "gates") if name is None else self.rows(f"gates/{name}", "gates")
+        every = self.rows("gates", "gates")
+        found = [one for one in every if name in (None, one["name"])]
         if len(found) != 1:
-            names = ", ".join(str(one["name"]) for one in found) or "none"
+            names = ", ".join(str(one["name"]) for one in every) or "none"
             raise CdError(f"name the gate with --gate; this master has {names}")
         return found[0]
 
@@ -135,6 +136,15 @@ def _password(user: str, file: Path | None) -> str:
         raise CdError(f"--password-file {file} cannot be read: {error}") from error
 
 
+def _nothing(url: str) -> str:
+    """What it means that an address of the data API is not there."""
+    master, _, path = url.partition("/api/v2/")
+    words = [unquote(one) for one in urlsplit(path).path.split("/")]
+    if words[0] == "cd" and len(words) > 2:
+        return f"there is no {words[1].removesuffix('s')} {words[2]} at {master}"
+    return f"{master} is no master with continuous deployment, or --master names another server"
+
+
 def _refusal(url: str, error: urllib.error.HTTPError) -> CdError:
     """The sentence in a refusal; Buildbot puts it into ``error``, as a text or as JSON-RPC's object."""
     try:
@@ -143,6 +153,8 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> CdError:
         told = None
     text = told.get("message") if isinstance(told, dict) else told
     sentence = str(text or error.reason)
+    if error.code == 404:
+        return CdError(_nothing(url))
     if error.code == 403:
         return ControlRefused(f"{sentence} (sign in with --user and --password-file)")
     return ControlRefused(sentence) if isinstance(told, dict) else CdError(f"{url}: {sentence}")

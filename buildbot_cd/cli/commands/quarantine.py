@@ -45,7 +45,7 @@ def _order(given: argparse.Namespace, client: Client, path: str) -> None:
         return
     if not given.owner or not given.reason:
         raise CdError("a quarantine needs --owner, who mends the test, and --reason")
-    client.act(path, "quarantine", test=given.test, owner=given.owner, reason=given.reason, until=given.until)
+    client.act(path, "quarantine", test=given.test, mender=given.owner, reason=given.reason, until=given.until)
 
 
 def _show(trust: dict[str, Any]) -> None:

@@ -63,6 +63,16 @@ def run(given: argparse.Namespace) -> int:
     return 0 if given.dry_run else _send(given, sandbox.top, patch, change)
 
 
+def _told_where(given: argparse.Namespace, top: Path) -> None:
+    """Raises CdError where stock Buildbot would not know which master tries the change."""
+    places = [one / ".buildbot" / "options" for one in (top, *top.parents, Path.home())]
+    if given.master is None and not given.more and not any(place.is_file() for place in places):
+        raise CdError(
+            "which master tries it? Name it with --master HOST:PORT, --username and --password-file, or write"
+            f" try_connect = 'pb', try_master, try_username and try_password into {places[0]}"
+        )
+
+
 def _selected(sandbox: Sandbox, repository: RepositoryConfig, change: Change) -> Selection:
     """What would run. A tag that there is not would run everything on the master: here it is an error."""
     tests = with_rules(sandbox.collect(repository), test_rules(repository))
@@ -84,6 +94,7 @@ def _send(given: argparse.Namespace, top: Path, patch: Patch, change: Change) ->
         argv += ["--repository=", f"--builder={given.builder}"] + ([] if given.no_wait else ["--wait"])
         argv += [f"--property={name}={value}" for name, value in properties.items() if value]
         argv += _connection(given)
+        _told_where(given, top)
         if given.branch or patch.branch:
             argv.append(f"--branch={given.branch or patch.branch}")
         call = [sys.executable, "-c", CLIENT]

@@ -3,21 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from buildbot.config.errors import ConfigErrors as BuildbotErrors
 from buildbot.config.errors import capture_config_errors
 from buildbot.config.master import FileLoader, MasterConfig, loadConfigDict
 
 from buildbot_cd.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONFIG = "master.cfg"
 SECONDS = 10.0
@@ -52,9 +51,10 @@ def read_facts(folder: Path) -> Facts:
     """
     if not (folder / CONFIG).is_file():
         raise ConfigError(f"{folder} is no master's folder: it has no {CONFIG}")
-    with warnings.catch_warnings():
+    # A master.cfg may open files beside it by their names: Buildbot's own commands stand in its folder too.
+    with warnings.catch_warnings(), contextlib.chdir(folder):
         warnings.simplefilter("ignore")  # what Buildbot says to its owner at each start is no answer to a question
-        config, refused = _load(str(folder))
+        config, refused = _load(str(Path.cwd()))
     return Facts(
         folder=folder,
         workers=tuple(str(worker.name) for worker in config.workers),
