@@ -4,6 +4,10 @@
 Ours is measured from the first claim to the last result, the peer from the start of its first test to its last result,
 so that neither is charged its start; the whole wall times stand beside. Durations are known to ours from one earlier
 landing. It downloads two sdists and makes a virtual environment; ``BENCH_SDISTS`` may name a folder that has both.
+
+The peer records nothing, ours the function map where that is the default: with the projects' interpreter at Python 3.12
+or later. ``BENCH_PYTHONS=python3.11:python3.13`` measures with several, the first for the target; the table says where
+the map is recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-import venv
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,6 +32,7 @@ from buildbot_cd.testing.seen import Seen
 PROJECTS = ("attrs", "marshmallow")
 TOOLS = ("pytest", "pytest-xdist", "cloudpickle", "hypothesis", "pympler", "simplejson")
 MODES = ("load", "worksteal", "loadscope", "loadfile")
+ROUNDS = 3
 MOST = 1.0
 LEFT_OUT = (
     "tests/test_deserialization.py::TestFieldDeserialization::test_invalid_datetime_deserialization",
@@ -65,14 +69,19 @@ def run(options: Options) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         sources = {name: _source(top, name) for name in (PROJECTS[1:] if options.quick else PROJECTS)}
-        python = _environment(top / "venv", [one.name.replace("-", "==", 1) for one in sources.values()])
-        for name, source in sources.items():
-            found = _measured(top / f"{name}-yard", source, python, 1 if options.quick else 3)
-            rows.append([name, *found.values()])
-            report.ours[name] = found
-            report.targets.append(Target(f"{name}: ours / pytest -n 2 in its best mode", found["ratio"], most=MOST))
+        for number, given in enumerate(os.environ.get("BENCH_PYTHONS", sys.executable).split(":")):
+            projects = [one.name.replace("-", "==", 1) for one in sources.values()]
+            python, version, records = _environment(top / f"venv-{number}", given, projects)
+            for name, source in sources.items():
+                yard = top / f"{name}-yard-{number}"
+                found = _measured(yard, source, python, 1 if options.quick else ROUNDS)
+                label = f"{name}, Python {version}"
+                rows.append([label, "recorded" if records else "no", *found.values()])
+                report.ours[label] = {**found, "map": records}
+                target = Target(f"{label}: ours / pytest -n 2 in its best mode", found["ratio"], most=MOST)
+                report.targets += [] if number else [target]
     print(f"load average {os.getloadavg()[0]:.1f}; seconds, medians:\n")
-    table(["suite", *next(iter(report.ours.values()))], rows)
+    table(["suite", "map", *(name for name in next(iter(report.ours.values())) if name != "map")], rows)
     print()
     return report
 
@@ -196,9 +205,15 @@ def _download(top: Path, name: str) -> Path:
     return place
 
 
-def _environment(folder: Path, projects: list[str]) -> str:
-    """An interpreter with the projects' tools, and the projects themselves at the sdists' versions."""
-    venv.create(folder, with_pip=True)
+def _environment(folder: Path, base: str, projects: list[str]) -> tuple[str, str, bool]:
+    """An interpreter with the projects' tools, and the projects themselves at the sdists' versions.
+
+    With its version, and whether runs record the function map with it unless they are told otherwise.
+    """
+    subprocess.run([base, "-m", "venv", str(folder)], check=True)
     python = str(folder / "bin" / "python")
     subprocess.run([python, "-m", "pip", "install", "--quiet", *TOOLS, *projects], check=True)
-    return python
+    told = "import sys; print('%d.%d' % sys.version_info[:2], hasattr(sys, 'monitoring'))"
+    done = subprocess.run([python, "-c", told], capture_output=True, text=True, check=True)
+    version, records = done.stdout.split()
+    return python, version, records == "True"

@@ -145,6 +145,7 @@ def now(work: Awaitable[Any]) -> Any:
 
 def _shard(runs: TestRuns, run: int, top: Path, name: str, lock: threading.Lock) -> None:
     warm = [sys.executable, str(PROGRAMS / "pytest_warm.py")]
+    client = [sys.executable, "-S", str(PROGRAMS / "pytest_client.py")]
     socket = f"../{name}.sock"
     program = ["start", "--socket", socket, "--", *PLAIN]
     subprocess.run([*warm, *program], cwd=top, stdout=subprocess.DEVNULL, check=True)
@@ -155,10 +156,9 @@ def _shard(runs: TestRuns, run: int, top: Path, name: str, lock: threading.Lock)
         if not chunk and not goes_on:
             break
         tests = [{"nid": one.nid, "seconds": one.estimate} for one in chunk]
-        asked = json.dumps({"tests": tests, "ahead": AHEAD if chunk else 0.0})
-        done = subprocess.run(
-            [*warm, "chunk", "--socket", socket], cwd=top, input=asked, capture_output=True, text=True, check=True
-        )
+        ahead = AHEAD if chunk and not runs.all_taken(run) else 0.0
+        asked = json.dumps({"tests": tests, "ahead": ahead})
+        done = subprocess.run([*client, socket], cwd=top, input=asked, capture_output=True, text=True, check=True)
         joiner = Joiner()
         lines = [one for one in map(joiner.feed, done.stdout.splitlines()) if one is not None]
         events = [one for line in lines for one in spread(line)]

@@ -34,10 +34,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a claim gave: by worker its tests. ``doomed`` tests were ended, since runners died in them."""
+    """What a claim gave: by worker its tests. ``doomed`` tests were ended, since runners died in them.
+
+    ``rest`` are the estimated seconds of what still waits.
+    """
 
     shares: Mapping[str, tuple[PlannedTest, ...]] = field(default_factory=dict)
     doomed: tuple[str, ...] = ()
+    rest: float = 0.0
 
 
 def claim(
@@ -70,9 +74,10 @@ def claim(
         if nids
     ]
     shares = tx.runs.deal(run, dealt, now) if dealt else {}
+    rest = found.remaining - sum(one.estimate for tests in shares.values() for one in tests)
     if not found.ready and not found.waiting and found.holders:
         shares |= _copies(tx, run, asks, now)
-    return Given(shares, doomed)
+    return Given(shares, doomed, rest)
 
 
 def _look(tx: Tx, run: int, askers: int, pool: int, pace: Pace) -> Look:

@@ -28,7 +28,7 @@ from buildbot_cd.engine.testruns import TestRuns
 from buildbot_cd.engine.views import Memory
 from buildbot_cd.errors import ControlRefused, StaleVersion
 from buildbot_cd.store.errors import SlotTaken
-from buildbot_cd.store.sql import SqlStore, endure
+from buildbot_cd.store.sql import SqlStore, endure, keep_open
 from buildbot_cd.store.upgrade import upgrade
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Engine(BuildbotService):
         self._working: defer.Deferred[None] | None = None
         endure(self.master.db.pool.engine)
         await self.master.db.pool.do(upgrade)
+        self._kept_open = await self.master.db.pool.do_with_engine(keep_open)
         self.store = SqlStore(self.master.db.pool)
         self.events, self.memory = Events(self.master, self.store), Memory()
         self.notices = Notices(self.master, self.store, self._answered)
@@ -115,6 +116,8 @@ class Engine(BuildbotService):
         await self.peers.stop()
         self._release_waiters()
         await self.events.close()
+        if self._kept_open is not None:
+            self._kept_open.close()
         await defer.maybeDeferred(super().stopService)
 
     def _begin_timers(self) -> None:
@@ -136,7 +139,8 @@ class Engine(BuildbotService):
         trunk = Trunk(self.config.trunk.repository, self.config.trunk.branch)
         self.builds = Builds(self.master)
         checks = Checks(self.store, plan, self._answered)
-        self.tests = TestRuns(self.store, self.gate, lambda: len(plan.pool), self.now, self._run_changed, self.pause)
+        pool, progress = lambda: len(plan.pool), self.events.run_changed
+        self.tests = TestRuns(self.store, self.gate, pool, self.now, self._run_changed, self.pause, progress)
         told = (self.events.escape_changed, self.events.incident_changed)
         self.backstop = Backstop(self.store, self.gate, backstop_of(self.config), self.now, *told)
         self.rollouts = Rollouts(self.store, self.config, self.folder, self.events)

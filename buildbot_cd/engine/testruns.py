@@ -61,6 +61,9 @@ TRUSTED = 3
 ON_TRUNK = frozenset({"gate", "backstop", "rolling"})
 """Kinds of runs after which a passed test is known to be good on trunk, or on what trunk is about to be."""
 
+LEAST_REST = 1e-4
+"""Seconds of waiting tests below which none waits: a test is expected to take a millisecond at least."""
+
 _FILES = 1000
 """Files of a change that are kept with its run."""
 
@@ -81,13 +84,15 @@ class TestRuns:
         now: Callable[[], float],
         changed: Callable[[int], None],
         pause: Callable[[float], Awaitable[None]] | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         """``workers`` tells how many shards share a run at most; ``changed`` hears of each run that moved on.
 
         ``pause`` waits for so many seconds at most; without it the first shard does not wait for the others.
+        ``progress`` hears, in place of ``changed``, of results by which no one else has to act.
         """
         self.store, self.gate, self.workers, self.now, self.changed = store, gate, workers, now, changed
-        self.pause = pause
+        self.pause, self.progress = pause, progress or changed
         self.learning = Learning(store, gate, now)
         self._asking: dict[int, dict[Ask, defer.Deferred[tuple[PlannedTest, ...]]]] = {}
         self._serving: set[int] = set()
@@ -97,6 +102,7 @@ class TestRuns:
         self._waiting: dict[tuple[int, str], float] = {}
         self._idle: dict[int, dict[str, float]] = {}
         """By run who got nothing, and when."""
+        self._rest: dict[int, float] = {}
 
     async def create(self, key: str, kind: str, revision: str) -> Run:
         """A run that belongs to no landing, such as a try build's."""
@@ -201,6 +207,10 @@ class TestRuns:
         """Whether the worker's last claim was put off because a run of a higher class has tests for that worker."""
         return (run, worker) in self._waiting
 
+    def all_taken(self, run: int) -> bool:
+        """Whether the last claim left nothing: unless tests come back, the next one would be in vain."""
+        return self._rest.get(run, 1.0) < LEAST_REST
+
     async def _yields(self, run: int, worker: str) -> bool:
         kind, _ = await self._known(run)
         higher = before(kind)
@@ -256,6 +266,7 @@ class TestRuns:
             for waiter in asking.values():
                 waiter.errback(error)
             return
+        self._rest[run] = given.rest
         for ask, waiter in asking.items():
             empty.pop(ask.worker, None)
             if ask.worker not in given.shares:
@@ -274,7 +285,7 @@ class TestRuns:
         kind, revision = await self._known(run)
         seen = (self.now(), revision) if kind in ON_TRUNK else None
 
-        def write(tx: Tx) -> None:
+        def write(tx: Tx) -> bool:
             first = set(tx.runs.report(run, worker, results, self.now()))
             passed = {one.nid: one.seconds for one in results if one.nid in first and one.outcome == "passed"}
             if passed:
@@ -283,9 +294,10 @@ class TestRuns:
             if again is not None:
                 failed = [one.nid for one in results if one.nid in first and one.outcome not in HARMLESS]
                 failed_again(tx, again, failed, self.workers(), self.now())
+            return again is not None or not self.all_taken(run) or not tx.runs.counts(run).claimed
 
-        await self.store.transact(write)
-        self.changed(run)
+        # What nobody waits for concerns nobody but pages: neither the reconciler nor a shard that has nothing to do.
+        (self.changed if await self.store.transact(write) else self.progress)(run)
 
     def _learn(self, tx: Tx, worker: str, passed: Mapping[str, float], seen: tuple[float, str] | None) -> None:
         rows = tx.durations.get(self.gate, passed)
@@ -352,6 +364,7 @@ class TestRuns:
     async def finish(self, run: int, error: str = "") -> None:
         """End the run; ``error`` says why it has no answer."""
         await self.store.transact(lambda tx: tx.runs.finish(run, self.now(), error))
+        self._rest.pop(run, None)
         self.changed(run)
 
 

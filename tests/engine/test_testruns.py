@@ -447,3 +447,24 @@ def test_a_budget_leaves_out_what_finds_least_in_a_second() -> None:
     change = Change((), ("x\n\nRun-All: yes",))
     selection = yard.now(yard.runs.plan(run.id, tests, parse_repository(""), change, 1.0, budget=2.0))
     assert [one.nid for one in selection.chosen] == ["pytest:t.py::a"]
+
+
+def test_results_concern_others_only_if_they_may_act_by_them() -> None:
+    """Until the last test is done the reconciler has nothing to do; with tests that wait, or a failure, it may have."""
+    yard = Yard(workers=1)
+    heard: list[str] = []
+    yard.runs.changed, yard.runs.progress = lambda _run: heard.append("changed"), lambda _run: heard.append("progress")
+    run = yard.planned(*(PlannedTest(name, 1.0, 1.0) for name in "abcd"))
+    assert not yard.runs.all_taken(run)
+    assert len(yard.claim(run, "w1")) < 4
+    yard.report(run, "w1", "passed", "a")
+    assert heard.pop() == "changed"
+    while yard.claim(run, "w1"):
+        pass
+    assert yard.runs.all_taken(run)
+    yard.report(run, "w1", "passed", "b")
+    assert heard.pop() == "progress"
+    yard.report(run, "w1", "failed", "c")
+    assert heard.pop() == "changed"
+    yard.report(run, "w1", "passed", "d")
+    assert heard.pop() == "changed"

@@ -14,6 +14,7 @@ from twisted.python import log
 from buildbot_cd.core.landing.values import Gate
 from buildbot_cd.errors import StaleVersion
 from buildbot_cd.store import SqlStore, upgrade
+from buildbot_cd.store.sql import keep_open
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,3 +80,21 @@ def test_store_over_buildbots_pool(db_url: str, tmp_path: Path) -> None:
     finally:
         log.removeObserver(logged.append)
     assert not [event for event in logged if event.get("isError")]
+
+
+def test_the_log_of_a_sqlite_database_outlives_its_transactions(tmp_path: Path) -> None:
+    """With one connection that stays, what the pool's connections wrote is not copied at each one's end."""
+
+    async def play(pool: Any) -> list[bool]:
+        await pool.do(upgrade)
+        found, log = [], tmp_path / "state.sqlite-wal"
+        for kept in (False, True):
+            stays = await pool.do_with_engine(keep_open) if kept else None
+            name = f"g{kept}"
+            await SqlStore(pool).transact(lambda tx, name=name: tx.gates.create(Gate(name)))
+            found.append(log.exists())
+            if stays is not None:
+                stays.close()
+        return [*found, log.exists()]
+
+    assert in_master("sqlite:///state.sqlite", tmp_path, play) == [False, True, False]

@@ -14,6 +14,9 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from buildbot_cd.core.dispatch.deal import dealt
+from buildbot_cd.core.dispatch.offer import to_the_end
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -26,9 +29,10 @@ def assign(askers: Sequence[Asker], offer: Offer, pace: Pace) -> dict[str, tuple
     A worker gets nothing if nothing may run, if everything that may avoids it, or if it should leave what there is to
     faster ones. Tests of a group that are ready go together; a suspect (`Ready.alone`) travels alone.
     """
-    shares = _Shares(askers, offer, pace)
+    shares = _Shares(askers, offer, to_the_end(pace, offer.remaining, len(askers) + len(offer.others)))
     ordered = sorted(askers, key=lambda one: (-one.speed, one.name))
-    return {one.name: shares.of(one, ordered[number + 1 :]) for number, one in enumerate(ordered)}
+    slices = {one.name: shares.of(one, ordered[number + 1 :]) for number, one in enumerate(ordered)}
+    return dealt(slices, ordered, offer)
 
 
 @dataclass(slots=True)

@@ -139,3 +139,12 @@ def restarted(overhead: float) -> Pace:
     time of the last chunk, least / 2, and setting the derivative to zero gives 2 k overhead as the least worthy size.
     """
     return Pace(overhead, 1.5, max(1.0, 3 * overhead))
+
+
+def to_the_end(pace: Pace, seconds: float, workers: int) -> Pace:
+    """The pace where each of the workers has less than two of the shortest chunks of the rest: one takes all of it.
+
+    ``seconds`` of tests are left. A remainder would cost another way there and back, and go to whoever asks first.
+    """
+    part = seconds / max(workers, 1)
+    return Pace(pace.overhead, 1.0, max(pace.least, part)) if part < 2 * pace.least else pace

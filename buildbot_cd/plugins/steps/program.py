@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from buildbot.process import buildstep, logobserver, remotecommand, remotetransfer
+from buildbot.process import buildstep, remotecommand, remotetransfer
 from twisted.internet import defer
 
-from buildbot_cd.core.wire import Joiner
 from buildbot_cd.engine.lookup import engine_of
+from buildbot_cd.plugins.steps.gathered_log import Gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,32 +21,19 @@ if TYPE_CHECKING:
     from buildbot_cd.engine.service import Engine
 
 
-class JsonLines(logobserver.LogLineObserver):
-    """Hands every JSON object on stdout to ``found``; other lines are the program's own talk."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: Callable[[dict[str, Any]], None] = lambda _value: None
-        self.complaint = ""
-        self._joiner = Joiner()
-
-    def outLineReceived(self, line: str) -> None:
-        """One line of stdout."""
-        value = self._joiner.feed(line)
-        if value is not None:
-            self.found(value)
-
-    def errLineReceived(self, line: str) -> None:
-        """One line of stderr; the last one is kept."""
-        self.complaint = line.strip() or self.complaint
-
-
 class ProgramStep(buildstep.BuildStep):
     """A step that talks to one of our programs on the worker."""
 
     def run(self) -> defer.Deferred[int]:
         """Buildbot's call; the step's own part is `work`."""
-        return defer.ensureDeferred(self.work())
+        return defer.ensureDeferred(self._worked())
+
+    async def _worked(self) -> int:
+        try:
+            return await self.work()
+        finally:
+            for log in self._logs().values():
+                await log.close()
 
     async def work(self) -> int:
         """Do the step's part and give one of Buildbot's results."""
@@ -94,8 +81,8 @@ class ProgramStep(buildstep.BuildStep):
         Returns the exit code, or None if the command was cut off.
         """
         text = None if request is None else json.dumps(request)
-        stdio = await self._log(log)
-        self._observer(log).found = found
+        stdio = await self._gathered(log)
+        stdio.found = found
         command = remotecommand.RemoteShellCommand(
             self.folder,
             list(argv),
@@ -105,37 +92,39 @@ class ProgramStep(buildstep.BuildStep):
             env=dict(env or {}),
             stdioLogName=log,
         )
-        command.useLog(stdio, closeWhenFinished=False)
+        command.useLog(cast("Any", stdio), closeWhenFinished=False)  # it does what a log does
         await self.runCommand(command)
         return None if command.rc is None else int(command.rc)
 
     def unanswered(self, code: int | None, log: str, key: str) -> str:
         """What to say of a program that ended without an answer; ``key`` is where cd.yaml names its Python."""
-        complaint = self._observer(log).complaint
+        heard = self._logs().get(log)
+        complaint = heard.complaint if heard is not None else ""
         absent = "No module named" in complaint or "No such file" in complaint
         remedy = f"; install buildbot_cd there, or name the Python that has it as {key} in cd.yaml" if absent else ""
         said = f"{self.workername} gave no answer, and the program ended with {code}"
         return f"{said}: {complaint[:300] or 'see its log'}{remedy}"
 
-    def _observer(self, log: str) -> JsonLines:
-        observers: dict[str, JsonLines] = self.__dict__.setdefault("_json_lines", {})
-        if log not in observers:
-            observers[log] = JsonLines()
-            self.addLogObserver(log, cast("Any", observers[log]))  # the interface is zope's, which mypy does not see
-        return observers[log]
+    def _logs(self) -> dict[str, Gathered]:
+        found: dict[str, Gathered] = self.__dict__.setdefault("_gathered_logs", {})
+        return found
 
-    async def _log(self, name: str) -> Any:
-        try:
-            return self.getLog(name)
-        except KeyError:
-            return await self.addLog(name)
+    async def _gathered(self, name: str) -> Gathered:
+        logs = self._logs()
+        if name not in logs:
+            try:
+                log = self.getLog(name)
+            except KeyError:
+                log = await self.addLog(name)
+            logs.setdefault(name, Gathered(log, self.buildmaster.reactor))
+        return logs[name]
 
     async def lines(self, argv: Sequence[str], into: list[str], *, log: str = "git") -> int | None:
         """Run a short command and put its lines of output into the list; returns its exit code."""
         command = remotecommand.RemoteShellCommand(
             self.folder, list(argv), logEnviron=False, collectStdout=True, stdioLogName=log
         )
-        command.useLog(await self._log(log), closeWhenFinished=False)
+        command.useLog(cast("Any", await self._gathered(log)), closeWhenFinished=False)
         await self.runCommand(command)
         into.extend(str(command.stdout).splitlines())
         return None if command.rc is None else int(command.rc)

@@ -3,7 +3,7 @@
 
 Between two commands a pytest stays on the worker, so that a chunk costs no start and no collection. A stock worker runs
 one command at a time and ends its children with it; so the process has a session of its own, and each chunk is a short
-client command (`buildbot_cd.worker.tests.pytest_warm`).
+client command (`buildbot_cd.worker.tests.pytest_client`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ PROGRAM = "../cd_pytest.py"
 """Where the program lies on the worker: beside the checkout, never in it."""
 
 WARM = "../cd_warm.py"
+CLIENT = "../cd_client.py"
 RAN = "../cd_ran.py"
 UNITS = "../cd_units.py"
 JUNIT = "../cd_junit.py"
@@ -42,6 +43,7 @@ BUNDLE = "../cd_programs.json"
 PROGRAMS = {
     "pytest_stream.py": "cd_pytest.py",
     "pytest_warm.py": "cd_warm.py",
+    "pytest_client.py": "cd_client.py",
     "cd_names.py": "cd_names.py",
     "cd_plugin.py": "cd_plugin.py",
     "cd_run.py": "cd_run.py",
@@ -106,9 +108,7 @@ class PytestStep(ProgramStep):
     async def pytest(self, verb: str, found: Callable[[dict[str, Any]], None], *args: str) -> int | None:
         """Call the program; ``verb`` is collect or run, ``args`` its own arguments."""
         more = self._recording() if verb == "run" else []
-        code = await self.program([str(self.python), PROGRAM, verb, *more, *args], self._hearing(found), log=verb)
-        await self.learn()
-        return code
+        return await self.program([str(self.python), PROGRAM, verb, *more, *args], self._hearing(found), log=verb)
 
     def _recording(self) -> list[str]:
         """The arguments that let runs tell what each test ran. A try teaches nothing: its change may never come."""
@@ -184,16 +184,14 @@ class PytestStep(ProgramStep):
             {"nid": one.nid, "after": [nid for nid in one.requires if nid in inside], "seconds": one.estimate}
             for one in chunk
         ]
-        argv = [str(self.python), WARM, "chunk", "--socket", SOCKET]
+        argv = [str(self.python), "-S", CLIENT, SOCKET]
         heard = self._hearing(found)
 
         def hear(event: dict[str, Any]) -> None:
             for one in spread(event):
                 heard(one)
 
-        code = await self.program(argv, hear, request={"tests": tests, "ahead": ahead}, log="run")
-        await self.learn()
-        return code
+        return await self.program(argv, hear, request={"tests": tests, "ahead": ahead}, log="run")
 
     async def cool(self) -> None:
         """End the pytest on the worker. In a build that was stopped no command runs: the next build does it then."""

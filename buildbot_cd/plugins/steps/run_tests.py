@@ -135,6 +135,7 @@ class RunTests(PytestStep):
         self.under_way = {nid: held[nid] for nid in heard.open} if heard.goes_on else {}
         took = self.engine.now() - begun
         await self._report(heard.fresh())
+        await self.learn()
         return not self.stopped and await self._settled(heard, code, took)
 
     async def _settled(self, heard: ChunkResults, code: int | None, took: float) -> bool:
@@ -154,8 +155,11 @@ class RunTests(PytestStep):
         return int(self.getProperty("cd_rounds") or 1)
 
     def _ahead(self, chunk: Sequence[PlannedTest]) -> float:
-        """For how many seconds of work the runner may be left: none if a suspect runs, or tests run several times."""
-        if not chunk or _suspect(chunk) or self._rounds > 1:
+        """For how many seconds of work the runner may be left: none if a suspect runs, or tests run several times.
+
+        Nor if nothing waits: another way there and back would only bring the end of this chunk.
+        """
+        if not chunk or _suspect(chunk) or self._rounds > 1 or self.engine.tests.all_taken(self.run_id):
             return 0.0
         return min(max(AHEAD, ROUND_TRIPS * self.round_trip), FAR_AHEAD)
 

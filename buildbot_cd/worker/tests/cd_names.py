@@ -12,6 +12,7 @@ import unicodedata
 from typing import Any
 
 WIDTH = 3000  # characters of JSON on one line of stdout: workers cut longer ones
+ENCODED = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode  # made once: json.dumps makes one a call
 
 
 def clean(text: str) -> str:
@@ -35,7 +36,7 @@ def cut(text: str) -> str:
 
 def dumped(event: dict[str, Any]) -> str:
     """An event as JSON."""
-    return json.dumps(event, ensure_ascii=True, separators=(",", ":"))
+    return ENCODED(event)
 
 
 class Out:

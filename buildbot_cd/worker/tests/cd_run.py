@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,15 +70,18 @@ class Run(base.Plugin):
 
     @base.around
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
-        """One test, with all its phases and attempts. Without a teardown pytest was stopped in the middle of it."""
+        """One test, with all its phases and attempts. Without a teardown pytest was stopped in the middle of it.
+
+        It is charged its whole turn: of a short test, pytest's own work around the phases is the larger part.
+        """
         self.reports = []
         self.turn = nid = self.of_item[item]
         self.out.event("start", nid=nid)
+        began = perf_counter()
         yield
         if any(report.when == "teardown" for report in self.reports):
             outcome, text = base.judged(self.reports)
-            seconds = sum(one.duration for one in self.reports if not hasattr(one, "context"))  # a subtest's is in it
-            self.result(nid, outcome, seconds, text)
+            self.result(nid, outcome, perf_counter() - began, text)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """One phase of the test, or one subtest."""

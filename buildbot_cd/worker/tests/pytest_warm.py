@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Keep a pytest on a worker that has collected already, and give it chunk after chunk.
+"""Keep a pytest on a worker that has collected already; `pytest_client` gives it chunk after chunk.
 
     python cd_warm.py start --socket S [--files LIST] [--ran cd_ran.py] -- [arguments for pytest]
-    python cd_warm.py chunk --socket S          {"tests": [{"nid": ..., "after": [nid, ...], "seconds": ...}, ...]}
     python cd_warm.py stop --socket S
 
 This file is sent to a worker, with the ``cd_*.py`` files beside it, and run by the tested project's own Python (3.8 or
 later). ``start`` collects (only LIST's files, one a line) and leaves two processes behind,
 in a session of their own: pytest, and its guard, which waits at the socket and ends both when the socket is gone or
-nobody was there for `IDLE` seconds. ``start`` and ``stop`` end an older one. A chunk is JSON on stdin; with
-``"ahead": seconds`` its client is let go when what is left will take no longer (``more``): then the next one may bring
-the next chunk, and is told the rest. The events are told in docs/explanation/dispatch.md.
+nobody was there for `IDLE` seconds. ``start`` and ``stop`` end an older one. The events are told in
+docs/explanation/dispatch.md.
 """
 
 from __future__ import annotations
@@ -27,14 +25,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from buildbot_cd.worker.tests.cd_guard import Guard
-    from buildbot_cd.worker.tests.cd_names import Names, cut, listed
+    from buildbot_cd.worker.tests.cd_names import Names, cut, dumped, listed
 else:
     from cd_guard import Guard
-    from cd_names import Names, cut, listed
+    from cd_names import Names, cut, dumped, listed
 
 IDLE = float(os.environ.get("CD_WARM_IDLE", "600"))
 PATIENCE = 10.0  # seconds for an older pytest to end
-DIED = 3  # exit status of a client whose pytest ended
+LATER = ("result", "ran")  # the next test's start, or the end, follows these at once
+DIED = 3  # exit status if pytest ended before it had collected
 
 
 def say(text: str) -> None:
@@ -120,12 +119,19 @@ class Line:
     def __init__(self, handle: int) -> None:
         self.handle = handle
         self.pid = os.getpid()
+        self.held = ""
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Write one event at once. A child that a test forked off and forgot must not speak here."""
+        """Write one event; what a test gave goes out with what is told next, which is at once: one write a test.
+
+        A child that a test forked off and forgot must not speak here.
+        """
         if os.getpid() != self.pid or self.handle < 0:
             return
-        data = (json.dumps(dict({"event": kind}, **fields), ensure_ascii=True) + "\n").encode("ascii")
+        self.held += dumped(dict({"event": kind}, **fields)) + "\n"
+        if kind in LATER:
+            return
+        data, self.held = self.held.encode("ascii"), ""
         try:
             while data:
                 data = data[os.write(self.handle, data) :]
@@ -161,51 +167,19 @@ def served(options: argparse.Namespace, rest: list[str], channel: socket.socket,
     return code
 
 
-# -- a client
-
-
-def chunk(path: str, asked: dict[str, Any]) -> int:
-    """Have the tests run that are asked for, and pass on what the guard says."""
-    last = tail = b""
-    with socket.socket(socket.AF_UNIX) as line:
-        try:
-            line.connect(path)
-            line.sendall((json.dumps(asked) + "\n").encode("ascii"))
-        except OSError as error:
-            say(json.dumps({"event": "died", "text": f"no pytest waits at {path}: {error}"}))
-            return DIED
-        while data := received(line):
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            *whole, tail = (tail + data).split(b"\n")
-            last = whole[-1] if whole else last
-    if last.startswith((b'{"event":"end"', b'{"event":"more"')):
-        return 0
-    if not last.startswith(b'{"event":"died"'):
-        say(json.dumps({"event": "died", "text": f"pytest was ended: see {path}.log"}))
-    return DIED
-
-
-def received(line: socket.socket) -> bytes:
-    """What came; empty at the end, also if that comes hard."""
-    try:
-        return line.recv(65536)
-    except OSError:
-        return b""
+# -- the program
 
 
 def main(argv: list[str]) -> int:
     """The program."""
     at = argv.index("--") if "--" in argv else len(argv)
     parser = argparse.ArgumentParser(prog="cd_warm.py", description="A pytest that stays; see the top of this file.")
-    parser.add_argument("verb", choices=("start", "chunk", "stop"))
+    parser.add_argument("verb", choices=("start", "stop"))
     parser.add_argument("--socket", required=True, help="a short path: Unix sockets take some hundred characters")
     parser.add_argument("--files", help="list of test files; for start")
     parser.add_argument("--ran", help="where pytest_ran.py lies, to tell what each test ran; for start")
     parser.add_argument("--traced", action="store_true", help="do so also by coverage.py, below Python 3.12")
     options = parser.parse_args(argv[:at])
-    if options.verb == "chunk":
-        return chunk(options.socket, json.load(sys.stdin))
     if options.verb == "stop":
         os.close(stop(options.socket))
         return 0

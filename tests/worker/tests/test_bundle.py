@@ -53,7 +53,7 @@ def test_the_programs_need_nothing_but_each_other(folder: Path) -> None:
     assert [one["outcome"] for one in ran if one["event"] == "result"] == ["passed"]
     socket = ("--socket", "../w.sock")
     called(folder, "../cd_warm.py", "start", *socket, "--ran", "../cd_ran.py", "--")
-    warm = called(folder, "../cd_warm.py", "chunk", *socket, stdin=json.dumps({"tests": [{"nid": NID}]}))
+    warm = called(folder, "-S", "../cd_client.py", socket[1], stdin=json.dumps({"tests": [{"nid": NID}]}))
     called(folder, "../cd_warm.py", "stop", *socket)
     assert [one["outcome"] for one in warm if one["event"] == "result"] == ["passed"]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.worker.tests.conftest import Project
 
 WARM = PROGRAM.parent / "pytest_warm.py"
+CLIENT = PROGRAM.parent / "pytest_client.py"
 A = "pytest:test_a.py::"
 LIMIT = 20.0
 
@@ -33,9 +34,13 @@ class Warm:
 
     def call(self, verb: str, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> Said:
         """Call a verb."""
+        return self.run(str(WARM), verb, "--socket", self.socket, *arguments, stdin=stdin, env=env)
+
+    def run(self, *argv: str, stdin: str = "", env: dict[str, str] | None = None) -> Said:
+        """Call a program."""
         clean = {name: one for name, one in os.environ.items() if not name.startswith("PYTEST")}
         done = subprocess.run(
-            [sys.executable, str(WARM), verb, "--socket", self.socket, *arguments],
+            [sys.executable, *argv],
             input=stdin,
             capture_output=True,
             text=True,
@@ -54,7 +59,7 @@ class Warm:
         """Run tests of test_a.py, each of which is expected to take a second."""
         needs = {name: [A + one for one in ones] for name, ones in (after or {}).items()}
         tests = [{"nid": A + name, "after": needs.get(name, []), "seconds": 1.0} for name in names]
-        return self.call("chunk", stdin=json.dumps({"tests": tests, "ahead": ahead}))
+        return self.run("-S", str(CLIENT), self.socket, stdin=json.dumps({"tests": tests, "ahead": ahead}))
 
     @property
     def log(self) -> str:
@@ -247,7 +252,7 @@ def test_a_client_that_is_cut_off_takes_pytest_with_it(warm: Warm) -> None:
     """Also in the middle of a test that hangs: a step that is interrupted leaves nothing at work."""
     warm.project.write(test_a=WAITS + "def test_1():\n    open('pid', 'w').write(str(os.getpid())); until('never')\n")
     warm.start()
-    argv = [sys.executable, str(WARM), "chunk", "--socket", warm.socket]
+    argv = [sys.executable, "-S", str(CLIENT), warm.socket]
     client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=warm.project.top)
     assert client.stdin is not None
     client.stdin.write(json.dumps({"tests": [{"nid": A + "test_1"}]}).encode())
@@ -264,7 +269,7 @@ def test_what_passed_shares_lines(warm: Warm) -> None:
     warm.project.write(test_a="import pytest\n@pytest.mark.parametrize('n', range(1000))\ndef test_1(n): pass\n")
     warm.start()
     tests = [{"nid": f"{A}test_1[{n}]"} for n in range(1000)]
-    argv = [sys.executable, str(WARM), "chunk", "--socket", warm.socket]
+    argv = [sys.executable, "-S", str(CLIENT), warm.socket]
     asked = json.dumps({"tests": tests})
     done = subprocess.run(argv, input=asked, capture_output=True, text=True, cwd=warm.project.top, check=True)
     results = [one for one in events_in(done.stdout) if one["event"] == "result"]
@@ -321,7 +326,7 @@ def test_stop_ends_it_also_in_the_middle_of_a_test(warm: Warm) -> None:
     )
     warm.start()
     client = subprocess.Popen(
-        [sys.executable, str(WARM), "chunk", "--socket", warm.socket],
+        [sys.executable, "-S", str(CLIENT), warm.socket],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         cwd=warm.project.top,
