@@ -19,7 +19,7 @@ class Wire(PytestStep):
         super().__init__()
         self.asked: list[dict[str, Any]] = []
 
-    async def program(self, argv: Any, found: Any, *, request: Any = None, log: str = "run") -> int:
+    async def program(self, argv: Any, found: Any, *, request: Any = None, **_more: Any) -> int:
         """Keep what is asked of the program."""
         self.asked.append(request)
         return 0
