@@ -32,6 +32,7 @@ class Gathered:
         self._tails: dict[str, str] = {}
         self._lines: list[str] = []
         self._timer: Any = None
+        self._closed = False
         self._error: Exception | None = None
 
     def getName(self) -> str:
@@ -68,7 +69,7 @@ class Gathered:
     def _add(self, stream: str, text: str) -> list[str]:
         *lines, self._tails[stream] = (self._tails.get(stream, "") + text).split("\n")
         self._lines += [f"{stream}{line}\n" for line in lines]
-        if self._lines and self._timer is None:
+        if self._lines and self._timer is None and not self._closed:
             self._timer = self._reactor.callLater(PAUSE, self._write_later)
         return lines
 
@@ -86,10 +87,11 @@ class Gathered:
             await self._log.addRawLines(text)
 
     async def close(self) -> None:
-        """Write the rest, also what has no end of line; raises what ``found`` raised."""
+        """Write the rest, also what has no end of line; raises what ``found`` raised. Later lines have no log."""
         for stream, tail in self._tails.items():
             if tail:
                 self._add(stream, "\n")
+        self._closed = True
         await self.write()
         if self._error is not None:
             raise self._error

@@ -60,6 +60,7 @@ def test_the_rest_is_written_at_the_end(written: Written) -> None:
     log.addStderr("cut")
     assert closed(log) == [None]
     assert written.writes == ["oone\necut\n"]
+    log.addHeader("a word after the connection was lost\n")
     assert clock.getDelayedCalls() == []
 
 
