@@ -175,7 +175,7 @@ class Change:
                 self.whole_class(path, owner, (old, new), why)
             elif comes_or_goes or (a.made != b.made and not owner):
                 self.value(path, [short], why)
-            elif a.made != b.made and not (a.plain and b.plain):
+            elif a.made != b.made and not (a.plain and b.plain) and not (old.is_bare(owner) and new.is_bare(owner)):
                 self.whole_class(path, owner, (old, new), why)
             if os.path.basename(path) == "conftest.py" and (comes_or_goes or short.startswith("pytest_")):
                 self.below.setdefault(os.path.dirname(path), why)

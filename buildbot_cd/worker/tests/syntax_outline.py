@@ -127,6 +127,12 @@ class Outline:
         listed = {name for one in self.statements if "__all__" in one.binds for name in one.uses.attributes}
         return listed.difference(self.functions, self.classes, *(one.binds for one in self.statements))
 
+    def is_bare(self, name: str) -> bool:
+        """Whether nothing collects the methods of a class when it is made: no base, no metaclass, no decorator."""
+        return (
+            name in self.classes and self.classes[name][1].names <= {"object"} and not self.classes[name][1].attributes
+        )
+
     def members(self, name: str) -> list[str]:
         """The functions of a class and of those inside of it."""
         return [one for one in self.functions if one.startswith(name + ".")]

@@ -194,7 +194,7 @@ def test_a_part_that_no_import_ran_is_not_followed(repository: Repository) -> No
 
 
 def test_a_method_that_gets_another_decorator_touches_its_class(repository: Repository) -> None:
-    """Unless that changes only what one gets by its name: who notices that has run the method."""
+    """Unless that changes only what one gets by its name, or nothing collects the methods: who notices has run it."""
     repository.write(
         {
             "shop/cart.py": CART + "\nclass Till(Cart):\n    @property\n    def sum(self):\n        return 1\n"
@@ -204,8 +204,11 @@ def test_a_method_that_gets_another_decorator_touches_its_class(repository: Repo
     repository.commit()
     repository.change("shop/cart.py", "    @property\n", "")
     assert repository.told()["unit"] == {"shop/cart.py::Till.sum"}
-    repository.change("shop/cart.py", "    @price\n", "")
-    assert repository.told()["unit"] == {f"shop/cart.py::Till.{one}" for one in ("sum", "day", "night")}
+    repository.change("shop/cart.py", "    def add(", "    @price\n    def add(")
+    assert repository.told()["unit"] == {"shop/cart.py::Till.sum", "shop/cart.py::Cart.add"}
+    repository.change("shop/cart.py", "    @price\n    def day(", "    def day(")
+    touched = {f"shop/cart.py::Till.{one}" for one in ("sum", "day", "night")}
+    assert repository.told()["unit"] == touched | {"shop/cart.py::Cart.add"}
 
 
 def test_files_that_are_no_python_are_units(repository: Repository) -> None:
