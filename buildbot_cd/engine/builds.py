@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from buildbot.process.results import SKIPPED, Results
+from twisted.internet import task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from buildbot.master import BuildMaster
+
+CONFIGURED, PAUSE = 10.0, 0.05
+"""Seconds for which builders are waited for at most, and between two looks."""
 
 SCHEDULER = "cd"
 """The name that Buildbot's pages show as what started our builds."""
@@ -64,6 +68,7 @@ class Builds:
 
         ``key`` becomes the buildset's ``external_idstring``, by which `find` knows it again.
         """
+        await self._configured(builders)
         ids = [await self._updates.findBuilderId(name) for name in builders]
         wanted = {"cd_key": key, **(properties or {})}
         stamp = {"branch": None, "revision": None, "repository": "", "project": "", "codebase": "", **(source or {})}
@@ -78,6 +83,18 @@ class Builds:
             priority=priority,
         )
         return int(bsid)
+
+    async def _configured(self, names: Sequence[str]) -> None:
+        """Wait until the master has these builders, where its configuration has them: Buildbot 4.2 makes its services
+        first, and cannot be asked for a build meanwhile.
+        """
+        master: Any = self.master
+        here = {str(one.name) for one in master.config.builders}.intersection(names)
+        for _ in range(int(CONFIGURED / PAUSE)):
+            made = [master.botmaster.builders.get(name) for name in here]
+            if all(one is not None and one.config is not None for one in made):
+                return
+            await task.deferLater(master.reactor, PAUSE)
 
     async def find(self, key: str, since: float) -> int | None:
         """The buildset with this key that was asked for at ``since`` or later, or None.

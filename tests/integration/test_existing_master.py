@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -232,8 +233,8 @@ def test_init_and_doctor_lead_to_a_live_landing(
     config = site.master / "master.cfg"
     config.write_text(config.read_text().replace(TWO_LINES, ""))
     hosts = ["--hosts", ",".join(ADDRESSES), "--root", str(tmp_path / "srv" / "{name}")]
-    done = command(site, "init", str(site.master), "--yes", "--no-shadow", *hosts)
-    assert done.returncode == 0, done.stderr
+    done = command(site, "init", str(site.master), "--yes", *hosts)
+    assert (done.returncode, "changes nothing until `shadow` is out" in done.stdout) == (0, True), done.stderr
     text = yaml.safe_load((site.master / "cd.yaml").read_text())
     assert text["trunk"] == {"repository": str(hello.path), "branch": "master"}
     assert text["checks"] == [{"builder": "runtests"}]
@@ -257,7 +258,10 @@ def test_init_and_doctor_lead_to_a_live_landing(
 
     seen = Seen(site)
     seen.until(lambda: seen.rows("SELECT 1 FROM cd_gate WHERE tested IS NOT NULL"), "the first look at trunk")
+    live = command(site, "init", str(site.master), "--yes", "--no-shadow", "--force", *hosts)
+    assert live.stdout.splitlines()[0] == f"wrote {site.master / 'cd.yaml'}", live.stderr
     head = hello.commit({"hello/more.py": "more = 1\n"}, message="More", ref="refs/heads/master")
+    site.processes["master"].send_signal(signal.SIGHUP)  # `buildbot reconfig`, which looks at trunk at once
     url = f"--master={site.url}"
     told = seen.until(lambda: command(site, "show", head, url, "--json").stdout, "the gate to see the push", 120)
     assert json.loads(told)["landing"]["head"] == head
