@@ -89,7 +89,10 @@ def _kept(content: bytes) -> Body:
 
 
 def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Files shall belong to who unpacks them, as with rsync, not to a number of the deploy worker."""
+    """Files shall belong to who unpacks them, as with rsync, not to a number of the deploy worker; and their times are
+    whole seconds: parts of one take a header of their own, whose reading is a third of unpacking small files.
+    """
+    member.mtime = int(member.mtime)
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
