@@ -11,7 +11,7 @@ import pytest
 
 from buildbot_cd.testing.postgres import PostgresMissing, new_database, private_postgres
 from buildbot_cd.testing.storm.invariants import Aftermath
-from buildbot_cd.testing.storm.weather import Weather, blow
+from buildbot_cd.testing.storm.weather import SEVERAL, Weather, blow
 from buildbot_cd.testing.storm.yard import Storm
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ SEED = int(os.environ.get("CD_CHAOS_SEED", "1"))
 LANDINGS = int(os.environ.get("CD_CHAOS_LANDINGS", "2"))
 KILLS = int(os.environ.get("CD_CHAOS_KILLS", "3"))
 
-pytestmark = [pytest.mark.integration, pytest.mark.postgres, pytest.mark.timeout(150 if LANDINGS < 10 else 1800)]
+LONG = LANDINGS > SEVERAL
+"""Then there are all kinds of changes, and canaries are watched."""
+
+pytestmark = [pytest.mark.integration, pytest.mark.postgres, pytest.mark.timeout(1800 if LONG else 150)]
 
 
 @pytest.fixture
@@ -30,11 +33,11 @@ def storm(tmp_path: Path) -> Iterator[Storm]:
     """A storm's yard on PostgreSQL, started."""
     try:
         with private_postgres() as url:
-            made = Storm(tmp_path, hosts=4, db_url=new_database(url), seed=SEED)
+            made = Storm(tmp_path, hosts=8 if LONG else 4, db_url=new_database(url), seed=SEED, watched=LONG)
             made.found()
             try:
                 made.brew()
-                with made.watch:
+                with made.watch, made.figures:
                     yield made
             finally:
                 for name in list(made.site.processes):

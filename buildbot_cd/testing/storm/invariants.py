@@ -23,6 +23,13 @@ IN_TEST = {"preparing", "testing", "confirming", "infra_hold", "passed"}
 IN_DEPLOY = {"deploying", "rolling_back"}
 BLOCKING = {"reverting", "rolling_back", "halted"}
 ENDED = {"live", "reverted", "bypassed"}
+ENDS = {
+    "good": ("live", ""),
+    "red": ("reverted", "test"),
+    "sick": ("reverted", "deploy"),
+    "sore": ("reverted", "deploy"),
+}
+"""By kind of change, where it ends and why it was reverted."""
 
 
 class Stay(NamedTuple):
@@ -61,6 +68,7 @@ class Aftermath:
         self.nobody_enters_a_blocked_gate()
         self.only_what_passed_is_deployed()
         self.right_ones_stay()
+        self.sore_ones_are_found()
         self.nothing_twice()
         self.nothing_left()
         self.history()
@@ -68,6 +76,7 @@ class Aftermath:
         counts += self.gate_rules()
         counts["looks at the fleet"] = self.fleet_as_recorded()
         counts["rolled back"] = sum(one.state == "rolling_back" for one in self.stays())
+        counts["verdicts of the immune system"] = len(self.storm.rows("SELECT id FROM cd_verdict"))
         counts["transitions"] = sum(map(len, self.transitions.values()))
         counts["held for infrastructure"] = sum(one.state == "infra_hold" for one in self.stays())
         counts["commits on trunk"] = int(git(self.storm.repository, "rev-list", "--count", "main"))
@@ -119,9 +128,17 @@ class Aftermath:
         """S5, S6: what is good is live, what is bad was taken back, for its own fault: no kill reverts anything."""
         seen = {subject: (state, kind) for _, subject, state, kind, _ in self.landings.values()}
         for subject, kind in self.storm.subjects.items():
-            wanted = {"good": ("live", ""), "red": ("reverted", "test"), "sick": ("reverted", "deploy")}[kind]
+            wanted = ENDS[kind]
             assert seen.get(subject) == wanted, f"{subject!r} is {seen.get(subject)}, not {wanted}"
         assert len(seen) == len(self.landings) == len(self.storm.subjects)
+
+    def sore_ones_are_found(self) -> None:
+        """What fails visitors left because the immune system saw it; it saw nothing in anything else."""
+        subjects = {number: row[1] for number, row in self.landings.items()}
+        query = "SELECT r.landing FROM cd_verdict v JOIN cd_rollout r ON r.id = v.rollout WHERE v.kind = 'regression'"
+        found = {subjects[landing] for (landing,) in self.storm.rows(query)}
+        sore = {subject for subject, kind in self.storm.subjects.items() if kind == "sore"}
+        assert found == sore, f"regressions were seen in {sorted(found)}, and {sorted(sore)} fail visitors"
 
     def nothing_twice(self) -> None:
         """S7, S12: no effect is begun twice, no rollout is without its effect, no fence is given to two."""

@@ -13,16 +13,17 @@ from buildbot_cd.testing.storm.yard import BUSY
 if TYPE_CHECKING:
     from buildbot_cd.testing.storm.yard import Storm
 
-KINDS = ("good",) * 6 + ("red", "sick")
-"""What engineers push: one of eight fails a test, and one passes them and does not start in production."""
+KINDS = ("good",) * 9 + ("red", "sick", "sore")
+"""What engineers push: one of twelve fails a test, one passes them and does not start in production, and one starts
+and fails visitors."""
 
-OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away", "gate_frozen")
+OTHERS = ("database_restarted", "server_refuses", "server_hangs", "server_away", "gate_frozen", "figures_away")
 """Faults beside the kills, one after so many kills each."""
 
 OTHERS_EVERY = 8
 
-SEVERAL = 2
-"""More landings than these are of all kinds; two are a red one and a good one, for a storm that is quick."""
+SEVERAL = 3
+"""More landings than these are of all kinds; fewer are a red one and good ones, for a storm that is quick."""
 
 REST, EACH = 120.0, 20.0
 """Seconds after the last fault in which everything has to come to its end: so many, and so many for each landing."""
@@ -39,10 +40,11 @@ class Weather:
     limit: float = 1800.0
 
     def kinds(self) -> list[str]:
-        """What is pushed, in order; at least one is red, and one of several is sick."""
+        """What is pushed, in order; at least one is red and one good, and of several one is sick and one is sore."""
         dice = random.Random(self.seed)  # noqa: S311 - chance, not secrets
-        sure = ["red", "sick"] if self.landings > SEVERAL else ["red"]
-        kinds = sure + (dice.choices(KINDS, k=self.landings - len(sure)) if self.landings > SEVERAL else ["good"])
+        sure = ["good", "red", "sick", "sore"] if self.landings > SEVERAL else ["red"]
+        more = self.landings - len(sure)
+        kinds = sure + (dice.choices(KINDS, k=more) if self.landings > SEVERAL else ["good"] * more)
         dice.shuffle(kinds)
         return kinds
 

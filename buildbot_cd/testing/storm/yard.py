@@ -22,6 +22,7 @@ import sqlalchemy.exc as sa_errors
 from buildbot_cd.cli.demo.workspace import Engineer, clone, git, install_hook
 from buildbot_cd.errors import CdError, GitError
 from buildbot_cd.testing.postgres import restart
+from buildbot_cd.testing.storm.figures import WATCH, Figures
 from buildbot_cd.testing.storm.files import BUILD, RESTART, SERVER, SHORT_HOLDS, TESTS
 from buildbot_cd.testing.storm.fleet import FleetWatch
 from buildbot_cd.testing.storm.gate_rules import Freeze
@@ -53,10 +54,12 @@ class Storm(Yard):
     """The yard, with six engineers, changes that fail in test, and what can be broken."""
 
     seed: int = 1
+    watched: bool = False
+    """Whether the canaries' figures are watched, so that a change can be sore."""
     done: Counter[str] = field(default_factory=Counter)
     subjects: dict[str, str] = field(default_factory=dict)
-    """Subject of each change that trunk has taken, and its kind: good, red (it fails a test), or sick (it passes, and
-    does not start in production)."""
+    """Subject of each change that trunk has taken, and its kind: good, red (it fails a test), sick (it passes, and does
+    not start in production), or sore (it starts, and fails visitors)."""
     files: dict[str, str] = field(default_factory=dict)
     """Subject of each change, and the file that it adds."""
     freezes: list[Freeze] = field(default_factory=list)
@@ -67,6 +70,7 @@ class Storm(Yard):
         self.number = 0
         self.last = ""
         self.watch = FleetWatch(self.fleet / name for name in self.host_names)
+        self.figures = Figures(self.fleet / name for name in self.host_names)
 
     # -- making it
 
@@ -91,7 +95,11 @@ class Storm(Yard):
 
     def brew(self) -> None:
         """Start the master and the workers."""
-        self.start(SHORT_HOLDS.format(backoff=BACKOFF), gate={"reverts": CAPS})
+        changes: dict[str, Any] = {"gate": {"reverts": CAPS}}
+        if self.watched:
+            canary = {"stage": "canary", "hosts": 3, "watch": WATCH}
+            changes |= {"immune": self.figures.immune(), "rollout": [canary, {"stage": "fleet", "hosts": "all"}]}
+        self.start(SHORT_HOLDS.format(backoff=BACKOFF), **changes)
 
     # -- engineers
 
@@ -192,6 +200,9 @@ class Storm(Yard):
         time.sleep(self.dice.uniform(0.2, 1.5))
         away.rename(self.repository)
 
+    def _figures_away(self) -> None:
+        self.figures.away_until = time.time() + self.dice.uniform(0.5, 3.0)
+
     def _gate_frozen(self) -> bool:
         """Somebody closes the gate, the master is killed, and what the next one says of the gate is kept."""
         if not self._ordered("freeze", reason=FREEZE, min_priority=5):
@@ -261,7 +272,8 @@ class Storm(Yard):
 
     def keep_records(self) -> Path:
         """Write the gate's records beside the site, since the database goes with the storm; gives the file."""
-        tables = ("cd_gate", "cd_slot", "cd_landing", "cd_transition", "cd_intent", "cd_rollout", "cd_rollout_host")
+        tables = ["cd_gate", "cd_slot", "cd_landing", "cd_transition", "cd_intent", "cd_rollout", "cd_rollout_host"]
+        tables += ["cd_verdict"]
         found = {one: [list(row) for row in self.ask(f"SELECT * FROM {one}")] for one in tables}  # noqa: S608 - fixed
         file = self.directory / "records.json"
         file.write_text(json.dumps({**found, "done": self.done, "freezes": self.freezes}, default=str, indent=1))
