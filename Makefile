@@ -54,7 +54,7 @@ demo: $(STAMP) pages
 # what wants the machine for itself. A round in which ARGS leave nothing to do is no failure (pytest's exit status 5).
 test: $(STAMP) $(ROUTER) system-packages pages
 	$(BIN)/python -m pytest -m 'not integration and not e2e' -n 2 $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest -m 'integration and not e2e' -n 3 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m 'integration and not e2e' -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m e2e $(ARGS) || [ $$? -eq 5 ]
 
 # Two masters on PostgreSQL and Crossbar, killed in turn.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import http.client
 import http.cookiejar
 import json
 import os
@@ -116,11 +117,25 @@ class Client:
             raise Unreachable(self.url, error) from error
 
     def _open(self, request: urllib.request.Request) -> dict[str, Any]:
+        """The answer. A busy master sometimes breaks one off: what was only a question is asked once more."""
+        try:
+            return self._ask(request)
+        except (http.client.HTTPException, ConnectionError) as error:
+            if request.data is not None:
+                raise CdError(f"{request.full_url} broke off its answer: look whether the order was done") from error
+        try:
+            return self._ask(request)
+        except (http.client.HTTPException, ConnectionError) as error:
+            raise CdError(f"{request.full_url} breaks off its answers: is the master well?") from error
+
+    def _ask(self, request: urllib.request.Request) -> dict[str, Any]:
         try:
             with self._opener.open(request, timeout=SECONDS) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             raise _refusal(request.full_url, error) from error
+        except (http.client.HTTPException, ConnectionError):
+            raise
         except OSError as error:
             raise Unreachable(self.url, error) from error
         except (ValueError, TypeError) as error:
