@@ -90,18 +90,18 @@ class Shards(Agreement):
             if not restarts or not self.runners[name].under_way
         ]
 
-        def answered(tx: Tx) -> tuple[tuple[RunTest, ...], Given]:
+        def answered(tx: Tx) -> tuple[tuple[RunTest, ...], Given, tuple[RunTest, ...]]:
             tx.runs.expire(1, self.now)
-            return tx.runs.tests(1), claim(tx, "shop", 1, asks, len(WORKERS), 0.3, self.now)
+            return tx.runs.tests(1), claim(tx, "shop", 1, asks, len(WORKERS), 0.3, self.now), tx.runs.tests(1)
 
-        how, (tests, given) = self.same(answered)
+        how, (tests, given, later) = self.same(answered)
         assert how == "gave"
         before = {one.nid: one for one in tests}
         given_out = [one.nid for chunk in given.shares.values() for one in chunk]
         assert len(given_out) == len(set(given_out))
         for name, chunk in given.shares.items():
             states = {before[one.nid].state for one in chunk}
-            assert states == {WorkState.WAITING} or not any(one.state is WorkState.WAITING for one in tests)
+            assert states == {WorkState.WAITING} or not any(one.state is WorkState.WAITING for one in later)
             self.check(name, chunk, before, follows=not restarts and states == {WorkState.WAITING})
             self.runners[name].asked(chunk)
 

@@ -24,10 +24,13 @@ def dealt(shares: Mapping[str, tuple[str, ...]], askers: Sequence[Asker], offer:
     speed = {one.name: one.speed for one in askers if shares[one.name]}
     if len(speed) < 2:
         return dict(shares)
+    needed = {nid for one in offer.waiting for nid in one.requires}
     free = {
         one.nid: one.seconds
         for one in offer.ready
-        if one.group is None and one.avoid is None and not one.alone and one.rank <= one.seconds * (1 + 1e-9)
+        if one.nid not in needed
+        and one.rank <= one.seconds * (1 + 1e-9)  # what is not offered may follow too
+        and (one.group, one.avoid, one.alone) == (None, None, False)
     }
     known = {one.nid: one.seconds for one in (*offer.ready, *(one.test for one in offer.waiting))}
     hands = {name: [nid for nid in shares[name] if nid not in free] for name in speed}

@@ -50,6 +50,8 @@ PROGRAMS = {
     "cd_guard.py": "cd_guard.py",
     "cd_chunks.py": "cd_chunks.py",
     "pytest_ran.py": "cd_ran.py",
+    "cd_checkout.py": "cd_checkout.py",
+    "cd_functions.py": "cd_functions.py",
     "syntax_outline.py": "cd_outline.py",
     "syntax_parts.py": "cd_parts.py",
     "changed_units.py": "cd_units.py",

@@ -4,7 +4,7 @@
     python cd_units.py < request
 
 The request is JSON: ``base``, the revision before the change (the checkout is what comes after), and ``imported``, the
-keys of units that ran while tests were collected, as base64 (see `pytest_ran.packed`). The program is sent to a worker
+keys of units that ran while tests were collected, as base64 (see `cd_checkout.packed`). The program is sent to a worker
 and run at the top of the checkout by the tested project's own Python (3.8 or later), whose syntax its files have.
 
 A function's body counts for what ran it, part by part. Anything else in a file is run by its import and has no test of
@@ -56,7 +56,7 @@ WIDTH = 3000  # characters of JSON on one line of stdout
 
 
 def key(path: str, name: str) -> int:
-    """The number of a unit, as `pytest_ran.key` has it."""
+    """The number of a unit, as `cd_checkout.key` has it."""
     return zlib.crc32((path + "\0" + name).encode("utf-8", "surrogatepass"))
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from buildbot_cd.core.dispatch import Asker, Offer, Other, Pace, Ready, Waiting, Work, assign, ranks, restarted, warm
-from buildbot_cd.core.dispatch.offer import Window
+from buildbot_cd.core.dispatch.offer import Window, to_the_end
 from buildbot_cd.testing.suites import suites
 
 PACE = warm(0.3)
@@ -78,15 +79,18 @@ def test_nothing_is_taken_twice_or_too_early(moment: Moment, pace: Pace) -> None
 
 @given(moments())
 def test_a_chunk_is_within_its_share(moment: Moment) -> None:
-    """No chunk is longer than the worker's share or the least size, unless it is one unit that cannot be divided."""
-    total = sum(one.speed for one in (*moment.askers, *moment.offer.others))
-    group = {nid: work.group or nid for nid, work in moment.works.items()}
+    """No chunk lasts longer than a worker's share or the least size, unless one has a unit that cannot be divided."""
+    workers = [*moment.askers, *moment.offer.others]
+    pace = to_the_end(PACE, moment.offer.remaining, len(workers))
+    share = max(pace.least, moment.offer.remaining / (pace.k * sum(one.speed for one in workers)))
+    units = defaultdict[str, float](float)
+    for nid, work in moment.works.items():
+        units[work.group or nid] += moment.seconds[nid]
+    longest = max(units.values()) / min(one.speed for one in moment.askers)
+    shares = assign(moment.askers, moment.offer, PACE)
     for asker in moment.askers:
-        nids = assign(moment.askers, moment.offer, PACE)[asker.name]
-        share = max(PACE.least, moment.offer.remaining / (PACE.k * total)) * asker.speed
-        if len({group[nid] for nid in nids}) > 1:
-            first = sum(moment.seconds[nid] for nid in nids if group[nid] == group[nids[0]])
-            assert sum(moment.seconds[nid] for nid in nids) <= max(share, first) * (1 + 1e-9) or first > share
+        lasts = sum(moment.seconds[nid] for nid in shares[asker.name]) / asker.speed
+        assert lasts <= max(share, longest) * (1 + 1e-9)
 
 
 @given(moments())
