@@ -10,7 +10,7 @@ ROUTER := .venv-crossbar/.installed
 OLDEST := .venv-4.2/.installed
 PARTS  := buildbot buildbot-www buildbot-worker buildbot-console-view buildbot-grid-view buildbot-waterfall-view
 
-.PHONY: help setup ui pages demo test two-masters chaos histories fleet-kills buildbot-4.2 lint system-packages clean
+.PHONY: help setup ui pages demo test two-masters chaos histories fleet-kills long-watch buildbot-4.2 lint system-packages clean
 
 help:
 	@echo 'make setup             make $(VENV) and install everything into it (the others do it by themselves)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make chaos             60 landings and 200 kills of real processes; about 20 minutes'
 	@echo 'make histories         500 random histories on real git; COUNT=n for another number'
 	@echo 'make fleet-kills       100 kills of daemon, worker and master in rollouts over ssh; COUNT=n for another number'
+	@echo 'make long-watch        forty shops and a real Prometheus that crashes, and a leak after three minutes; about 15 minutes'
 	@echo 'make buildbot-4.2      the tests that Buildbot 4.2 could fail: everything beside core, and landings end to end'
 	@echo 'make lint              ruff, mypy, import-linter'
 	@echo 'make clean             remove $(VENV), .demo and all caches'
@@ -72,6 +73,10 @@ histories: $(STAMP)
 # Kills of daemon, deploy worker and master while real releases go over ssh; about ten seconds each.
 fleet-kills: $(STAMP) system-packages
 	CD_FLEET_KILLS=$(or $(COUNT),100) $(BIN)/python -m pytest -n 0 tests/worker/fleet/test_kills.py tests/integration/test_fleet_kills.py $(ARGS)
+
+# Watches as long as real ones.
+long-watch: $(STAMP) system-packages
+	CD_LONG_WATCH=1 $(BIN)/python -m pytest tests/integration/test_prometheus.py tests/sources/test_watch_on_prometheus.py $(ARGS)
 
 # What touches Buildbot, on the oldest one: plugins, commands, pages, and whole landings over a real master.
 buildbot-4.2: $(OLDEST) pages system-packages
