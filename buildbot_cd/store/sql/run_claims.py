@@ -47,7 +47,7 @@ class RunClaims:
         remaining = float(self._conn.execute(total).scalar_one())
         ready = self._ready(open_ & (table.c.unmet == 0), window, remaining)
         waits = sa.select(*_SHOWN, table.c.requires).where(open_ & (table.c.unmet > 0)).order_by(*_BEST)
-        rows = self._conn.execute(waits.limit(max(window.most, len(ready)))).tuples()
+        rows = self._conn.execute(waits.limit(max(window.most, len(ready))))
         return Look(tuple(ready), tuple(_waiting(*row) for row in rows), remaining, self._holders(run))
 
     def _ready(self, which: sa.ColumnElement[bool], window: Window, remaining: float) -> list[QueuedTest]:
@@ -55,7 +55,7 @@ class RunClaims:
         found: list[QueuedTest] = []
         query, size = sa.select(*_SHOWN).where(which).order_by(*_BEST), max(window.most, 1)
         while True:
-            rows = self._conn.execute(query.offset(len(found)).limit(size)).tuples().all()
+            rows = self._conn.execute(query.offset(len(found)).limit(size)).all()
             found += [QueuedTest(*row[:-1]) for row in rows]
             number = window.shown([one.estimate for one in found], remaining)
             if number is not None or len(rows) < size:
@@ -135,7 +135,7 @@ class RunClaims:
         for part in _parts(nids):
             claimed = (table.c.run == run) & _CLAIMED & table.c.nid.in_(part)
             query = sa.select(table.c.nid, table.c.worker).where(claimed)
-            found |= dict(self._conn.execute(query).tuples().all())
+            found |= dict(self._conn.execute(query).all())
         return found
 
     def copy(self, run: int, worker: str, nid: str, until: float) -> PlannedTest | None:
