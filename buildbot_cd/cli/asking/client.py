@@ -108,7 +108,10 @@ class Client:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         request = urllib.request.Request(f"{self.url}/auth/login", headers={"Authorization": f"Basic {token}"})  # noqa: S310
         try:
-            self._opener.open(request, timeout=SECONDS).close()
+            try:
+                self._opener.open(request, timeout=SECONDS).close()
+            except ConnectionError:  # as in `_open`
+                self._opener.open(request, timeout=SECONDS).close()
         except urllib.error.HTTPError as error:
             if error.code in (401, 403):
                 raise CdError(f"{self.url} does not take {user} with that password") from error
@@ -117,7 +120,9 @@ class Client:
             raise Unreachable(self.url, error) from error
 
     def _open(self, request: urllib.request.Request) -> dict[str, Any]:
-        """The answer. A busy master sometimes breaks one off: what was only a question is asked once more."""
+        """The answer. A busy master sometimes breaks one off, for Buildbot writes answers from a thread, which Twisted
+        does not allow: what was only a question is asked once more.
+        """
         try:
             return self._ask(request)
         except (http.client.HTTPException, ConnectionError) as error:
