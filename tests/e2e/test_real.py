@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from conftest import Looked
 
-pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.timeout(300)]
 
 SLOW = 60_000
 """How long a push may take to its next station on a busy machine, in milliseconds."""
