@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from buildbot_cd.core.landing.values import Gate
 from buildbot_cd.store import SqlStore, upgrade
-from buildbot_cd.store.sql import endure
+from buildbot_cd.store.sql import endurance, endure
 from buildbot_cd.testing.postgres import restart
 from tests.store.test_pool import in_master
 
@@ -128,3 +128,18 @@ def test_a_server_that_refuses_for_a_reason_of_its_own_is_not_waited_for(url: st
 
     with pytest.raises(sa.exc.OperationalError, match="does not exist"):
         in_master(sa.make_url(url).set(database="nobody").render_as_string(hide_password=False), tmp_path, play)
+
+
+def test_a_server_that_tells_no_names_is_written_to_as_before(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old one, or one whose role may not ask: nothing is undone by the question."""
+    monkeypatch.setattr(endurance, "ASK_NAME", "SELECT a_function_that_is_not_there()")
+
+    async def play(pool: Any) -> None:
+        await pool.do(lambda conn: conn.exec_driver_sql("SELECT 1").scalar())
+        endure(pool.engine)
+        await pool.do_with_transaction(lambda conn: conn.exec_driver_sql("INSERT INTO note VALUES ('kept')") and None)
+
+    in_master(url, tmp_path, play)
+    assert notes(url) == ["kept"]

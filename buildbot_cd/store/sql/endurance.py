@@ -25,6 +25,7 @@ PAUSE = 0.2
 """Seconds between two attempts to connect."""
 
 NAME = "buildbot_cd: the transaction's name"
+ABLE = "buildbot_cd: the server tells names"
 UNDONE = "buildbot_cd_undone"
 """What an error of a commit has as an attribute, if the server has said that nothing of the transaction counts."""
 
@@ -56,9 +57,11 @@ def endure(engine: Any, patience: float = PATIENCE) -> None:
 
     sa.event.listen(engine, "do_connect", connect)
     sa.event.listen(engine, "handle_error", _plain)
+    sa.event.listen(engine, "connect", _find_out)
     sa.event.listen(engine, "commit", _name)
     plain = engine.dialect.do_commit
     engine.dialect.do_commit = lambda connection: _commit(engine, plain, connection, patience)
+    engine.dispose()  # connections that were opened before have not been asked
 
 
 def cut_off(error: sa.exc.DBAPIError) -> bool:
@@ -88,9 +91,24 @@ def _plain(context: ExceptionContext) -> None:
         ) from context.original_exception
 
 
+def _find_out(connection: Any, record: Any) -> None:
+    """Whether this server tells what `_name` asks: an old one does not, nor one that keeps it from this role.
+
+    An error in the midst of a transaction would undo it, so this is found out where there is none.
+    """
+    record.info[ABLE] = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(ASK_NAME)
+    except Exception:  # noqa: BLE001 - of the driver, whichever it is
+        record.info[ABLE] = False
+    connection.rollback()
+
+
 def _name(connection: sa.Connection) -> None:
     """Ask what the transaction is called and where the server's log stands, before the commit."""
-    connection.info[NAME] = connection.exec_driver_sql(ASK_NAME).one()
+    if connection.info.get(ABLE):
+        connection.info[NAME] = connection.exec_driver_sql(ASK_NAME).one()
 
 
 def _commit(engine: Any, plain: Callable[[Any], None], connection: Any, patience: float) -> None:
